@@ -1,0 +1,121 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::AudioBytes;
+
+/// Who speaks in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+    /// Instructions in mid-conversation.
+    System,
+}
+
+/// A conversation item: a message, a tool call, a tool's output, or another kind kept by its name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Item {
+    /// Up to 32 characters; the server gives one where the client does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// `realtime.item` in echoes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// `message`, `function_call`, `function_call_output`, `mcp_…`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `completed`, `incomplete` or `in_progress`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Of a message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Of a message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Vec<ContentPart>>,
+    /// Of a call and its output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_id: Option<String>,
+    /// Of a call: the tool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Of a call: JSON text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<String>,
+    /// Of a call's output: any text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+}
+
+impl Item {
+    /// Returns a message with one part.
+    pub fn message(role: Role, part: ContentPart) -> Self {
+        Self { kind: "message".into(), role: Some(role), content: Some(vec![part]), ..Self::default() }
+    }
+
+    /// Returns what was written or said in a message, parts joined by a space.
+    pub fn text(&self) -> String {
+        let parts = self.content.iter().flatten().filter_map(ContentPart::text);
+        parts.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A part of a message.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ContentPart {
+    /// Text by the user or the system.
+    InputText {
+        /// The text.
+        text: String,
+    },
+    /// Speech by the user.
+    InputAudio {
+        /// In the session's input format; absent in echoes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        audio: Option<AudioBytes>,
+        /// Null until transcribed.
+        #[serde(default)]
+        transcript: Option<String>,
+    },
+    /// A picture by the user.
+    InputImage {
+        /// A data URI.
+        image_url: String,
+        /// `auto`, `low` or `high`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+    },
+    /// Text by the assistant; `text` on old servers and in content parts.
+    #[serde(alias = "text")]
+    OutputText {
+        /// The text.
+        #[serde(default)]
+        text: String,
+    },
+    /// Speech by the assistant; `audio` on old servers and in content parts.
+    #[serde(alias = "audio")]
+    OutputAudio {
+        /// What is said.
+        #[serde(default)]
+        transcript: Option<String>,
+    },
+    /// Anything else, kept.
+    #[serde(untagged)]
+    Other(Value),
+}
+
+impl ContentPart {
+    /// Returns the written or spoken words, if it has any.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::InputText { text } | Self::OutputText { text } => Some(text),
+            Self::InputAudio { transcript, .. } | Self::OutputAudio { transcript } => transcript.as_deref(),
+            Self::InputImage { .. } | Self::Other(_) => None,
+        }
+    }
+}

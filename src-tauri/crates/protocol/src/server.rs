@@ -1,0 +1,374 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{ApiError, AudioBytes, ContentPart, Item, ParseError, Response, Session, json};
+
+/// What a server says to a client. Old (beta) event names are read as their successors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum ServerEvent {
+    /// Always the first frame.
+    #[serde(rename = "session.created")]
+    SessionCreated {
+        /// The effective configuration.
+        #[serde(default)]
+        session: Box<Session>,
+    },
+    /// Answers `session.update`.
+    #[serde(rename = "session.updated")]
+    SessionUpdated {
+        /// The effective configuration.
+        #[serde(default)]
+        session: Box<Session>,
+    },
+    /// Something the client asked for was wrong, or the server failed; most leave the session open.
+    #[serde(rename = "error")]
+    Error {
+        /// What.
+        error: ApiError,
+    },
+    /// Speech began; the item is made when the turn ends.
+    #[serde(rename = "input_audio_buffer.speech_started")]
+    SpeechStarted {
+        /// The user item to be.
+        #[serde(default)]
+        item_id: String,
+        /// On the clock of appended audio, prefix padding included.
+        #[serde(default)]
+        audio_start_ms: u64,
+    },
+    /// Speech ended.
+    #[serde(rename = "input_audio_buffer.speech_stopped")]
+    SpeechStopped {
+        /// The user item to be.
+        #[serde(default)]
+        item_id: String,
+        /// On the clock of appended audio, closing silence included.
+        #[serde(default)]
+        audio_end_ms: u64,
+    },
+    /// The buffer became a user item.
+    #[serde(rename = "input_audio_buffer.committed")]
+    Committed {
+        /// The user item.
+        #[serde(default)]
+        item_id: String,
+        /// The item it stands behind.
+        #[serde(default)]
+        previous_item_id: Option<String>,
+    },
+    /// The buffer was emptied.
+    #[serde(rename = "input_audio_buffer.cleared")]
+    Cleared,
+    /// An item entered the conversation.
+    #[serde(rename = "conversation.item.added", alias = "conversation.item.created")]
+    ItemAdded {
+        /// The item it stands behind.
+        #[serde(default)]
+        previous_item_id: Option<String>,
+        /// The item, an assistant's still empty.
+        item: Item,
+    },
+    /// An item is final.
+    #[serde(rename = "conversation.item.done")]
+    ItemDone {
+        /// The item it stands behind.
+        #[serde(default)]
+        previous_item_id: Option<String>,
+        /// The item without audio bytes.
+        item: Item,
+    },
+    /// Answers `conversation.item.retrieve`.
+    #[serde(rename = "conversation.item.retrieved")]
+    ItemRetrieved {
+        /// The item.
+        item: Item,
+    },
+    /// Answers `conversation.item.truncate`.
+    #[serde(rename = "conversation.item.truncated")]
+    ItemTruncated {
+        /// The item.
+        item_id: String,
+        /// The part.
+        #[serde(default)]
+        content_index: u32,
+        /// As asked.
+        #[serde(default)]
+        audio_end_ms: u64,
+        /// The words that stay; only the engine of this project sends it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        transcript: Option<String>,
+    },
+    /// Answers `conversation.item.delete`.
+    #[serde(rename = "conversation.item.deleted")]
+    ItemDeleted {
+        /// The item.
+        item_id: String,
+    },
+    /// More of the user's words; append only.
+    #[serde(rename = "conversation.item.input_audio_transcription.delta")]
+    InputTranscriptionDelta {
+        /// The user item.
+        item_id: String,
+        /// The part.
+        #[serde(default)]
+        content_index: u32,
+        /// The words.
+        #[serde(default)]
+        delta: String,
+    },
+    /// All of the user's words.
+    #[serde(rename = "conversation.item.input_audio_transcription.completed")]
+    InputTranscriptionCompleted {
+        /// The user item.
+        item_id: String,
+        /// The part.
+        #[serde(default)]
+        content_index: u32,
+        /// The words.
+        #[serde(default)]
+        transcript: String,
+    },
+    /// The user's words could not be had.
+    #[serde(rename = "conversation.item.input_audio_transcription.failed")]
+    InputTranscriptionFailed {
+        /// The user item.
+        item_id: String,
+        /// The part.
+        #[serde(default)]
+        content_index: u32,
+        /// Why.
+        #[serde(default)]
+        error: TranscriptionError,
+    },
+    /// A response began.
+    #[serde(rename = "response.created")]
+    ResponseCreated {
+        /// In progress, empty.
+        response: Box<Response>,
+    },
+    /// A response ended; exactly one for each created.
+    #[serde(rename = "response.done")]
+    ResponseDone {
+        /// With status, items and usage.
+        response: Box<Response>,
+    },
+    /// A response begins an item.
+    #[serde(rename = "response.output_item.added")]
+    OutputItemAdded {
+        /// The response.
+        #[serde(default)]
+        response_id: String,
+        /// Its place in the response.
+        #[serde(default)]
+        output_index: u32,
+        /// The item.
+        item: Item,
+    },
+    /// A response ends an item.
+    #[serde(rename = "response.output_item.done")]
+    OutputItemDone {
+        /// The response.
+        #[serde(default)]
+        response_id: String,
+        /// Its place in the response.
+        #[serde(default)]
+        output_index: u32,
+        /// The item.
+        item: Item,
+    },
+    /// A response begins a part of an item.
+    #[serde(rename = "response.content_part.added")]
+    ContentPartAdded {
+        /// Where.
+        #[serde(flatten)]
+        at: At,
+        /// The part.
+        part: ContentPart,
+    },
+    /// A response ends a part of an item.
+    #[serde(rename = "response.content_part.done")]
+    ContentPartDone {
+        /// Where.
+        #[serde(flatten)]
+        at: At,
+        /// The part.
+        part: ContentPart,
+    },
+    /// More text.
+    #[serde(rename = "response.output_text.delta", alias = "response.text.delta")]
+    OutputTextDelta {
+        /// Where.
+        #[serde(flatten)]
+        at: At,
+        /// The text.
+        delta: String,
+    },
+    /// All of the text.
+    #[serde(rename = "response.output_text.done", alias = "response.text.done")]
+    OutputTextDone {
+        /// Where.
+        #[serde(flatten)]
+        at: At,
+        /// The text.
+        text: String,
+    },
+    /// More speech.
+    #[serde(rename = "response.output_audio.delta", alias = "response.audio.delta")]
+    OutputAudioDelta {
+        /// Where.
+        #[serde(flatten)]
+        at: At,
+        /// In the session's output format.
+        delta: AudioBytes,
+    },
+    /// No more speech for this part.
+    #[serde(rename = "response.output_audio.done", alias = "response.audio.done")]
+    OutputAudioDone {
+        /// Where.
+        #[serde(flatten)]
+        at: At,
+    },
+    /// More of what is said.
+    #[serde(rename = "response.output_audio_transcript.delta", alias = "response.audio_transcript.delta")]
+    OutputTranscriptDelta {
+        /// Where.
+        #[serde(flatten)]
+        at: At,
+        /// The words.
+        delta: String,
+    },
+    /// All of what is said.
+    #[serde(rename = "response.output_audio_transcript.done", alias = "response.audio_transcript.done")]
+    OutputTranscriptDone {
+        /// Where.
+        #[serde(flatten)]
+        at: At,
+        /// The words.
+        transcript: String,
+    },
+    /// How far the engine of this project has come in loading; no other server sends it.
+    #[serde(rename = "vivavoce.engine.status")]
+    EngineStatus {
+        /// Loading, ready or broken.
+        #[serde(flatten)]
+        state: EngineState,
+    },
+    /// An event this crate does not know, kept.
+    #[serde(skip)]
+    Unknown(Value),
+}
+
+/// Where in a response an event belongs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct At {
+    /// The response; empty on servers that send none.
+    pub response_id: String,
+    /// The item; empty on servers that send none.
+    pub item_id: String,
+    /// The item's place in the response.
+    pub output_index: u32,
+    /// The part's place in the item.
+    pub content_index: u32,
+}
+
+/// Why a transcription failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TranscriptionError {
+    /// Machine-readable name.
+    pub code: Option<String>,
+    /// Words.
+    pub message: String,
+}
+
+/// How far an on-device engine has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum EngineState {
+    /// Reading a model into memory.
+    Loading {
+        /// The model's part, in words.
+        what: String,
+        /// Parts loaded.
+        done: u32,
+        /// Parts in all.
+        total: u32,
+    },
+    /// Answers from now on.
+    Ready,
+    /// A model is missing or unreadable; the engine stays up to say so.
+    Broken {
+        /// The model's part, in words.
+        what: String,
+        /// What is wrong, in words.
+        message: String,
+    },
+}
+
+const KINDS: &[&str] = &[
+    "session.created",
+    "session.updated",
+    "error",
+    "input_audio_buffer.speech_started",
+    "input_audio_buffer.speech_stopped",
+    "input_audio_buffer.committed",
+    "input_audio_buffer.cleared",
+    "conversation.item.added",
+    "conversation.item.created",
+    "conversation.item.done",
+    "conversation.item.retrieved",
+    "conversation.item.truncated",
+    "conversation.item.deleted",
+    "conversation.item.input_audio_transcription.delta",
+    "conversation.item.input_audio_transcription.completed",
+    "conversation.item.input_audio_transcription.failed",
+    "response.created",
+    "response.done",
+    "response.output_item.added",
+    "response.output_item.done",
+    "response.content_part.added",
+    "response.content_part.done",
+    "response.output_text.delta",
+    "response.text.delta",
+    "response.output_text.done",
+    "response.text.done",
+    "response.output_audio.delta",
+    "response.audio.delta",
+    "response.output_audio.done",
+    "response.audio.done",
+    "response.output_audio_transcript.delta",
+    "response.audio_transcript.delta",
+    "response.output_audio_transcript.done",
+    "response.audio_transcript.done",
+    "vivavoce.engine.status",
+];
+
+impl ServerEvent {
+    /// Reads a server's message leniently: fields that this crate does not know are passed over.
+    ///
+    /// # Errors
+    /// The server's fault; the connection lives on.
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let raw = json::raw(text)?;
+        if KINDS.contains(&raw.kind.as_str()) { json::typed(&raw) } else { Ok(Self::Unknown(raw.value)) }
+    }
+
+    /// Returns the message, with `event_id` where given.
+    pub fn to_json(&self, event_id: Option<&str>) -> String {
+        json::write(self.value(), event_id)
+    }
+
+    /// Returns the message with audio replaced by its byte count, for logs.
+    pub fn without_audio(&self) -> Value {
+        json::without_audio(self.value(), "delta")
+    }
+
+    fn value(&self) -> Value {
+        match self {
+            Self::Unknown(raw) => raw.clone(),
+            known => serde_json::to_value(known).unwrap_or_default(),
+        }
+    }
+}
