@@ -1,1 +1,28 @@
-//! session
+//! The client end of a Realtime conversation, without I/O: it takes what happened and when, and queues what must be done.
+//!
+//! Never reads a clock, a socket, a device or a file, never spawns, and cannot fail: wrong input is ignored or
+//! becomes a notice. Drain [`Session::poll`] to `None` after every [`Session::handle`]. Start reading at
+//! [`Session`], then `playout` (received against heard) and `responses` (one at a time).
+
+mod connection;
+mod conversation;
+mod input;
+mod latency;
+mod playout;
+mod responses;
+mod session;
+mod tones;
+mod view;
+
+pub use connection::Phase;
+pub use input::{Action, Config, Input, LinkEnd, Output, SegmentId};
+pub use latency::LatencyView;
+pub use session::Session;
+pub use tones::{TONES, Tone, tone};
+pub use view::{
+    AgentState, ItemState, ItemView, LoadingView, NoticeAction, NoticeView, Severity, Speaker, StatusView, View,
+    ViewEvent,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+use protocol::{ClientEvent, Pcm16, ServerEvent};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::ViewEvent;
+
+/// Names a stretch of audio to the audio thread, which never sees a string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SegmentId(pub u32);
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The user did something.
+    Action(Action),
+    /// The link to the server is up; its first frame is yet to come.
+    LinkOpened,
+    /// The link could not be opened, or is gone.
+    LinkClosed(LinkEnd),
+    /// The server said something.
+    Received(Box<ServerEvent>),
+    /// The microphone gave 20 ms.
+    Mic(Pcm16),
+    /// The render callback has consumed so many frames of a segment in all.
+    Heard {
+        /// The segment.
+        segment: SegmentId,
+        /// At 24 kHz, from the segment's beginning.
+        frames: u64,
+    },
+    /// The speaker is silent after [`Output::Flush`]; every `Heard` before it is final.
+    Flushed {
+        /// As in the flush.
+        generation: u32,
+    },
+    /// Something the window must say, from outside the conversation (a device, a model).
+    Notice(crate::NoticeView),
+    /// The reason of an earlier notice is gone.
+    NoticeGone {
+        /// The notice.
+        id: String,
+    },
+    /// The time of [`crate::Session::deadline`] has come.
+    Timeout,
+}
+
+/// Why a link ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkEnd {
+    /// Worth another try.
+    Lost(String),
+    /// Another try would end the same.
+    Refused(String),
+}
+
+/// What a user does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Action {
+    /// Opens the microphone and, if need be, the link.
+    StartTalk,
+    /// Closes the microphone and the link.
+    StopTalk,
+    /// Silences the answer that is spoken or being made.
+    Interrupt,
+    /// Closes or opens the microphone's way to the server.
+    SetMuted {
+        /// Whether nothing is to be heard.
+        muted: bool,
+    },
+    /// Says something by keyboard.
+    SendText {
+        /// What.
+        text: String,
+    },
+    /// Forgets the conversation and begins another.
+    NewConversation,
+    /// Tries the link again at once.
+    Retry,
+    /// Takes a notice off the window.
+    DismissNotice {
+        /// The notice.
+        id: String,
+    },
+    /// Plays a short sample of a voice.
+    PreviewVoice {
+        /// The voice's name.
+        voice: String,
+    },
+}
+
+/// What a conversation is set to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// System prompt.
+    pub instructions: String,
+    /// Voice by name.
+    pub voice: String,
+    /// Transcription model to ask for; servers on the device need no name.
+    pub transcription_model: Option<String>,
+}
+
+/// What must be done, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Open a link.
+    Connect,
+    /// Close the link.
+    Disconnect,
+    /// Say this to the server.
+    Send(Box<ClientEvent>),
+    /// Open or close the microphone.
+    Mic {
+        /// Whether it is to run.
+        open: bool,
+    },
+    /// Queue audio for the speaker.
+    Play {
+        /// Whose.
+        segment: SegmentId,
+        /// What.
+        pcm: Pcm16,
+    },
+    /// No more audio will come for a segment.
+    EndSegment {
+        /// Which.
+        segment: SegmentId,
+    },
+    /// Fade out and forget everything queued; answer with [`Input::Flushed`].
+    Flush {
+        /// Counts flushes.
+        generation: u32,
+    },
+    /// Show this.
+    View(ViewEvent),
+}

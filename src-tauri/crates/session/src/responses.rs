@@ -1,0 +1,139 @@
+use std::time::{Duration, Instant};
+
+/// A server that is silent so long after `response.create` has lost it (protocol: watchdogs of 5 to 10 s).
+const CREATED_LIMIT: Duration = Duration::from_secs(10);
+/// A cancelled response ends at once; some servers never say so.
+const CANCELLED_LIMIT: Duration = Duration::from_secs(5);
+
+/// Keeps one response of the conversation at a time: a second request waits and is merged with others that wait.
+#[derive(Debug, Default)]
+pub(crate) struct ResponseSequencer {
+    state: State,
+    queued: bool,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Free,
+    Requested {
+        due: Instant,
+    },
+    Active {
+        id: String,
+    },
+    Cancelling {
+        id: Option<String>,
+        due: Instant,
+    },
+}
+
+/// What the sequencer wants said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Say {
+    Create,
+    Cancel,
+    Nothing,
+}
+
+impl ResponseSequencer {
+    /// Returns whether an answer is asked for or being made.
+    pub fn is_busy(&self) -> bool {
+        self.queued || !matches!(self.state, State::Free)
+    }
+
+    /// Returns the id of the response that is being made.
+    pub fn active(&self) -> Option<&str> {
+        match &self.state {
+            State::Active { id } => Some(id),
+            State::Free | State::Requested { .. } | State::Cancelling { .. } => None,
+        }
+    }
+
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Requested { due } | State::Cancelling { due, .. } => Some(due),
+            State::Free | State::Active { .. } => None,
+        }
+    }
+
+    pub fn request(&mut self, now: Instant) -> Say {
+        match self.state {
+            State::Free => {
+                self.state = State::Requested { due: now + CREATED_LIMIT };
+                Say::Create
+            }
+            State::Requested { .. } => Say::Nothing,
+            State::Active { .. } | State::Cancelling { .. } => {
+                self.queued = true;
+                Say::Nothing
+            }
+        }
+    }
+
+    /// Takes back a queued request and stops a running response.
+    pub fn cancel(&mut self, now: Instant) -> Say {
+        self.queued = false;
+        let id = match &self.state {
+            State::Free | State::Cancelling { .. } => return Say::Nothing,
+            State::Requested { .. } => None,
+            State::Active { id } => Some(id.clone()),
+        };
+        self.state = State::Cancelling { id, due: now + CANCELLED_LIMIT };
+        Say::Cancel
+    }
+
+    /// A response began; returns `Cancel` if it is one that was cancelled before it had a name.
+    pub fn handle_created(&mut self, id: &str, now: Instant) -> Say {
+        if let State::Cancelling { id: None, .. } = self.state {
+            self.state = State::Cancelling { id: Some(id.to_owned()), due: now + CANCELLED_LIMIT };
+            return Say::Cancel;
+        }
+        self.state = State::Active { id: id.to_owned() };
+        Say::Nothing
+    }
+
+    pub fn handle_done(&mut self, id: &str, now: Instant) -> Say {
+        let current = match &self.state {
+            State::Free => return Say::Nothing,
+            State::Requested { .. } => None,
+            State::Active { id } => Some(id),
+            State::Cancelling { id, .. } => id.as_ref(),
+        };
+        if current.is_some_and(|c| c != id) {
+            return Say::Nothing;
+        }
+        self.release(now)
+    }
+
+    /// The server runs a response that this side does not know of: ask again when it ends.
+    pub fn handle_already_active(&mut self) {
+        if let State::Requested { .. } = self.state {
+            self.state = State::Active { id: String::new() };
+            self.queued = true;
+        }
+    }
+
+    /// There was nothing to cancel.
+    pub fn handle_nothing_to_cancel(&mut self, now: Instant) -> Say {
+        match self.state {
+            State::Cancelling { .. } => self.release(now),
+            State::Free | State::Requested { .. } | State::Active { .. } => Say::Nothing,
+        }
+    }
+
+    /// Gives up on what is overdue.
+    pub fn handle_timeout(&mut self, now: Instant) -> Say {
+        if self.deadline().is_some_and(|due| due <= now) { self.release(now) } else { Say::Nothing }
+    }
+
+    /// Forgets everything, as after a lost link.
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    fn release(&mut self, now: Instant) -> Say {
+        self.state = State::Free;
+        if std::mem::take(&mut self.queued) { self.request(now) } else { Say::Nothing }
+    }
+}

@@ -1,0 +1,161 @@
+//! Everything that can happen, in any order; the invariants after each step.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Act(Action),
+    LinkOpened,
+    LinkLost,
+    LinkRefused,
+    Receive(ServerEvent),
+    Mic,
+    Heard(u32, u64),
+    FlushAnswered,
+    Timeout,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let response = prop_oneof![Just("resp_1"), Just("resp_2"), Just("")];
+    let item = prop_oneof![Just("item_A1"), Just("item_A2"), Just("item_U1"), Just("item_U2")];
+    let place = (response, item).prop_map(|(r, i)| At {
+        response_id: r.into(),
+        item_id: i.into(),
+        output_index: 0,
+        content_index: 0,
+    });
+    let status = prop_oneof![
+        Just(ResponseStatus::Completed),
+        Just(ResponseStatus::Cancelled),
+        Just(ResponseStatus::Failed),
+        Just(ResponseStatus::Incomplete)
+    ];
+    let code = prop_oneof![
+        Just("response_cancel_not_active"),
+        Just("conversation_already_has_active_response"),
+        Just("invalid_api_key"),
+        Just("nonsense")
+    ];
+    let action = prop_oneof![
+        4 => Just(Action::StartTalk),
+        1 => Just(Action::StopTalk),
+        2 => Just(Action::Interrupt),
+        1 => any::<bool>().prop_map(|muted| Action::SetMuted { muted }),
+        3 => Just(Action::SendText { text: "Hi".into() }),
+        1 => Just(Action::NewConversation),
+        1 => Just(Action::Retry),
+        1 => Just(Action::PreviewVoice { voice: "af_heart".into() }),
+    ];
+    let event = prop_oneof![
+        3 => Just(ServerEvent::SessionCreated { session: Box::default() }),
+        3 => Just(ServerEvent::SessionUpdated { session: Box::default() }),
+        1 => code.prop_map(|c| ServerEvent::Error { error: protocol::ApiError::invalid_request(c, "words") }),
+        2 => place.clone().prop_map(|p| speech_started(&p.item_id)),
+        1 => place.clone().prop_map(|p| ServerEvent::SpeechStopped { item_id: p.item_id, audio_end_ms: 0 }),
+        2 => place.clone().prop_map(|p| ServerEvent::Committed { item_id: p.item_id, previous_item_id: Some("item_U2".into()) }),
+        1 => place.clone().prop_map(|p| ServerEvent::ItemDeleted { item_id: p.item_id }),
+        2 => place.clone().prop_map(|p| ServerEvent::InputTranscriptionCompleted { item_id: p.item_id, content_index: 0, transcript: "words".into() }),
+        3 => place.clone().prop_map(|p| created(&p.response_id)),
+        3 => (place.clone(), status).prop_map(|(p, s)| done(&p.response_id, s)),
+        2 => place.clone().prop_map(|p| ServerEvent::OutputItemAdded { response_id: p.response_id, output_index: 0, item: assistant(&p.item_id) }),
+        2 => place.clone().prop_map(|p| ServerEvent::OutputTranscriptDelta { at: p, delta: "some words".into() }),
+        6 => (place.clone(), 0usize..3000).prop_map(|(p, n)| ServerEvent::OutputAudioDelta { at: p, delta: AudioBytes(vec![3; n]) }),
+        2 => place.prop_map(|at| ServerEvent::OutputAudioDone { at }),
+    ];
+    prop_oneof![
+        4 => action.prop_map(Op::Act),
+        2 => Just(Op::LinkOpened),
+        1 => Just(Op::LinkLost),
+        1 => Just(Op::LinkRefused),
+        16 => event.prop_map(Op::Receive),
+        2 => Just(Op::Mic),
+        6 => (0u32..8, 0u64..2000).prop_map(|(s, f)| Op::Heard(s, f)),
+        4 => Just(Op::FlushAnswered),
+        3 => Just(Op::Timeout),
+    ]
+}
+
+/// What must hold between the session and the world, seen from the world.
+#[derive(Default)]
+struct World {
+    asked: u32,
+    flush_open: Option<u32>,
+    silenced: std::collections::HashSet<u32>,
+    played: std::collections::HashMap<u32, u64>,
+}
+
+impl World {
+    fn observe(&mut self, outputs: &[Output]) {
+        for output in outputs {
+            match output {
+                Output::Play { segment, pcm } => {
+                    assert!(!self.silenced.contains(&segment.0), "played {segment:?} after it was interrupted");
+                    *self.played.entry(segment.0).or_default() += pcm.frames();
+                }
+                Output::Flush { generation } => {
+                    self.flush_open = Some(*generation);
+                    self.silenced.extend(self.played.keys());
+                }
+                Output::Send(event) => match &**event {
+                    ClientEvent::ResponseCreate { response: None } => {
+                        self.asked += 1;
+                        assert!(self.asked <= 1, "two responses asked at once");
+                    }
+                    ClientEvent::ConversationItemTruncate { audio_end_ms, .. } => {
+                        let most = self.played.values().max().copied().unwrap_or(0);
+                        assert!(
+                            *audio_end_ms > 0 && Pcm16::frames_in(*audio_end_ms) <= most,
+                            "heard more than received"
+                        );
+                    }
+                    _ => {}
+                },
+                Output::Connect | Output::Disconnect => self.asked = 0,
+                Output::Mic { .. } | Output::EndSegment { .. } | Output::View(_) => {}
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_order_of_events_breaks_the_rules(ops in prop::collection::vec(op(), 1..60)) {
+        let mut rig = Rig::new();
+        let mut world = World::default();
+        for op in ops {
+            let outputs = match op {
+                Op::Act(action) => rig.act(action),
+                Op::LinkOpened => rig.step(Input::LinkOpened),
+                Op::LinkLost => { world.asked = 0; rig.step(Input::LinkClosed(LinkEnd::Lost("gone".into()))) }
+                Op::LinkRefused => { world.asked = 0; rig.step(Input::LinkClosed(LinkEnd::Refused("no".into()))) }
+                Op::Receive(event) => {
+                    // A server that answers, refuses or ends frees the line; only then may another be asked for.
+                    if matches!(event, ServerEvent::ResponseCreated { .. } | ServerEvent::ResponseDone { .. } | ServerEvent::Error { .. }) {
+                        world.asked = 0;
+                    }
+                    rig.receive(event)
+                }
+                Op::Mic => rig.step(Input::Mic(Pcm16(vec![100; 480]))),
+                Op::Heard(segment, frames) => rig.step(Input::Heard { segment: SegmentId(segment), frames }),
+                Op::FlushAnswered => match world.flush_open.take() {
+                    Some(generation) => rig.step(Input::Flushed { generation }),
+                    None => Vec::new(),
+                },
+                Op::Timeout => match rig.session.deadline() {
+                    Some(_) => { world.asked = 0; rig.wait() }
+                    None => Vec::new(),
+                },
+            };
+            world.observe(&outputs);
+            rig.session.verify_invariants(rig.now);
+        }
+        world.observe(&rig.act(Action::StopTalk));
+        let status = rig.session.view().status;
+        prop_assert_eq!((status.phase, status.mic_open), (Phase::Idle, false));
+        prop_assert_eq!(rig.session.deadline(), None);
+    }
+}

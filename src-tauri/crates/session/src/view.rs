@@ -1,0 +1,191 @@
+//! What a window shows, as data. Every event is an upsert: to show it twice is to show it once.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::{LatencyView, Phase};
+
+/// All a window needs that has just opened.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct View {
+    /// State at a glance.
+    pub status: StatusView,
+    /// The conversation in order.
+    pub items: Vec<ItemView>,
+    /// What must be said.
+    pub notices: Vec<NoticeView>,
+    /// Of the last turn.
+    pub latency: Option<LatencyView>,
+}
+
+/// A change of the view.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum ViewEvent {
+    /// State at a glance.
+    Status {
+        /// New state.
+        status: StatusView,
+    },
+    /// An item is new or has changed.
+    Item {
+        /// The item.
+        item: ItemView,
+    },
+    /// An item is gone.
+    ItemRemoved {
+        /// The item.
+        id: String,
+    },
+    /// The conversation is empty.
+    Cleared,
+    /// A notice is new or has changed.
+    Notice {
+        /// The notice.
+        notice: NoticeView,
+    },
+    /// A notice is gone.
+    NoticeGone {
+        /// The notice.
+        id: String,
+    },
+    /// A turn has been measured.
+    Latency {
+        /// The measure.
+        latency: LatencyView,
+    },
+    /// How loud it is, at most 30 times a second.
+    Level {
+        /// Microphone, dB below full scale.
+        input_dbfs: f32,
+        /// Speaker, dB below full scale.
+        output_dbfs: f32,
+    },
+}
+
+/// What the assistant is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum AgentState {
+    /// No conversation runs.
+    Idle,
+    /// Waits for speech, or hears it.
+    Listening,
+    /// Makes an answer.
+    Thinking,
+    /// Is heard.
+    Speaking,
+}
+
+/// State at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusView {
+    /// Of the link.
+    pub phase: Phase,
+    /// Of the assistant.
+    pub agent: AgentState,
+    /// Whether the microphone runs.
+    pub mic_open: bool,
+    /// Whether the microphone is kept from the server.
+    pub muted: bool,
+    /// Whether speech is heard at this moment.
+    pub user_speaking: bool,
+    /// What is being loaded, if anything.
+    pub loading: Option<LoadingView>,
+}
+
+/// How far loading has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadingView {
+    /// What, in words.
+    pub what: String,
+    /// Parts loaded.
+    pub done: u32,
+    /// Parts in all.
+    pub total: u32,
+}
+
+/// Who said an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum Speaker {
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// Where an item stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum ItemState {
+    /// Still growing.
+    Partial,
+    /// Whole.
+    Final,
+    /// Cut by the user; `heard_chars` says where.
+    Interrupted,
+    /// Could not be had.
+    Failed,
+}
+
+/// One utterance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ItemView {
+    /// Stable name.
+    pub id: String,
+    /// Its place in the conversation.
+    pub position: u32,
+    /// Who.
+    pub speaker: Speaker,
+    /// What, heard or not.
+    pub text: String,
+    /// Characters of `text` that were heard, where it was cut.
+    pub heard_chars: Option<u32>,
+    /// Where it stands.
+    pub state: ItemState,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Works, but not well.
+    Warning,
+    /// Does not work.
+    Error,
+}
+
+/// The one button that helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum NoticeAction {
+    /// Connect again.
+    Retry,
+    /// Fetch missing models.
+    InstallModels,
+    /// Choose another device.
+    ChooseDevice,
+    /// Nothing to be done but to read it.
+    Dismiss,
+}
+
+/// Something the user must know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct NoticeView {
+    /// Stable name; a second notice of that name replaces the first.
+    pub id: String,
+    /// How bad.
+    pub severity: Severity,
+    /// In words a person understands.
+    pub text: String,
+    /// What helps.
+    pub action: NoticeAction,
+}
