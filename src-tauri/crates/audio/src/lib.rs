@@ -1,1 +1,35 @@
-//! audio
+//! Sound in and out: device format outside, 48 kHz inside, [`protocol::Pcm16`] (24 kHz mono) at the seam.
+//!
+//! Two real-time callbacks touch rings and atomics only; one DSP thread does everything else. No network, no UI,
+//! no rule of conversation. Start reading at [`Audio`], then `dsp` (one step of the thread) and `render`
+//! (where what is *heard* is counted).
+
+mod backend;
+mod capture;
+mod cpal_backend;
+mod dsp;
+mod fake;
+mod file;
+mod level;
+mod render;
+mod resample;
+mod thread;
+mod wav;
+
+pub use backend::{AudioError, Backend, BackendEvent, Direction, OpenStream, StreamFormat};
+pub use capture::CaptureCallback;
+pub use cpal_backend::{CpalBackend, DeviceInfo, devices};
+pub use dsp::{Command, Dsp, Event, Segment};
+pub use fake::{FakeBackend, FakeDevices};
+pub use file::{FileBackend, FileClock};
+pub use level::{Dbfs, level_of};
+pub use render::RenderCallback;
+pub use resample::{Resampler, resample_all};
+pub use thread::Audio;
+pub use wav::{WavError, read_wav, write_wav};
+
+/// Frames per second inside this crate.
+pub const INSIDE_RATE: u32 = 48_000;
+
+/// Frames in 10 ms at [`INSIDE_RATE`]: what echo cancellation works on.
+pub const BLOCK: usize = 480;

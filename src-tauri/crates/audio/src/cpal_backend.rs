@@ -1,0 +1,229 @@
+//! Real devices through cpal. The only file that knows it.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use cpal::{
+    BufferSize, Device, ErrorKind, FromSample, Host, Sample, SampleFormat, SizedSample, Stream, StreamConfig,
+    SupportedBufferSize, SupportedStreamConfig,
+    traits::{DeviceTrait, HostTrait, StreamTrait},
+};
+
+use crate::{AudioError, Backend, BackendEvent, CaptureCallback, Direction, OpenStream, RenderCallback, StreamFormat};
+
+/// Capture buffer asked for. A hint on every system; PulseAudio's own default is two seconds.
+const INPUT_BUFFER_MS: u32 = 10;
+
+/// A device as a person chooses it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceInfo {
+    /// Stable name, kept in settings.
+    pub id: String,
+    /// What the system calls it.
+    pub name: String,
+    /// Microphone or speaker.
+    pub direction: Direction,
+    /// Whether the system uses it where nothing is chosen.
+    pub is_default: bool,
+}
+
+/// The system's devices, default or chosen.
+pub struct CpalBackend {
+    input: Option<String>,
+    output: Option<String>,
+    say: Sender<BackendEvent>,
+    said: Receiver<BackendEvent>,
+}
+
+struct CpalStream {
+    _stream: Stream,
+    /// PulseAudio runs every callback of one host on one thread: each stream has its own host.
+    _host: Host,
+}
+impl OpenStream for CpalStream {}
+
+/// Returns the system's devices; monitors of speakers are left out.
+pub fn devices() -> Vec<DeviceInfo> {
+    let host = host();
+    let name = |device: &Device| device.description().map_or_else(|_| device.to_string(), |d| d.name().to_owned());
+    let default_input = host.default_input_device().and_then(|d| d.id().ok());
+    let default_output = host.default_output_device().and_then(|d| d.id().ok());
+    let mut found = Vec::new();
+    for device in host.devices().into_iter().flatten() {
+        let Ok(id) = device.id() else { continue };
+        if id.id().ends_with(".monitor") {
+            continue;
+        }
+        for (direction, supported, default) in [
+            (Direction::Input, device.supports_input(), &default_input),
+            (Direction::Output, device.supports_output(), &default_output),
+        ] {
+            if supported {
+                let is_default = default.as_ref() == Some(&id);
+                found.push(DeviceInfo { id: id.to_string(), name: name(&device), direction, is_default });
+            }
+        }
+    }
+    found
+}
+
+impl CpalBackend {
+    /// Returns a backend for devices by id, or by a part of their name; the system's default where there is none.
+    pub fn new(input: Option<String>, output: Option<String>) -> Self {
+        let (say, said) = channel();
+        Self { input, output, say, said }
+    }
+
+    fn on_error(&self, direction: Direction) -> impl FnMut(cpal::Error) + Send + 'static {
+        let say = self.say.clone();
+        move |error| {
+            let event = match error.kind() {
+                ErrorKind::Xrun => BackendEvent::Xrun(direction),
+                ErrorKind::StreamInvalidated | ErrorKind::DeviceNotAvailable => {
+                    BackendEvent::Lost(direction, error.to_string())
+                }
+                // ALSA over PulseAudio reports dozens of these at start and then plays fine.
+                _ => {
+                    tracing::debug!(%error, ?direction, "The audio driver reported an error");
+                    return;
+                }
+            };
+            let _ = say.send(event);
+        }
+    }
+}
+
+impl Backend for CpalBackend {
+    fn open_input(
+        &mut self,
+        make: &mut dyn FnMut(StreamFormat) -> CaptureCallback,
+    ) -> Result<Box<dyn OpenStream>, AudioError> {
+        let direction = Direction::Input;
+        let host = host();
+        let device = find(&host, direction, self.input.as_deref())?;
+        let supported = device.default_input_config().map_err(|e| failed(direction, &e))?;
+        let config = stream_config(&supported, INPUT_BUFFER_MS);
+        let callback = make(StreamFormat { rate: config.sample_rate, channels: config.channels });
+        let on_error = self.on_error(direction);
+        let stream = match supported.sample_format() {
+            SampleFormat::F32 => capture::<f32>(&device, config, callback, on_error),
+            SampleFormat::I16 => capture::<i16>(&device, config, callback, on_error),
+            SampleFormat::U16 => capture::<u16>(&device, config, callback, on_error),
+            SampleFormat::I32 => capture::<i32>(&device, config, callback, on_error),
+            SampleFormat::I24 => capture::<cpal::I24>(&device, config, callback, on_error),
+            SampleFormat::U8 => capture::<u8>(&device, config, callback, on_error),
+            SampleFormat::F64 => capture::<f64>(&device, config, callback, on_error),
+            other => return Err(AudioError::Failed(direction, format!("the sample format {other} is not supported"))),
+        };
+        let stream = stream.map_err(|e| failed(direction, &e))?;
+        stream.play().map_err(|e| failed(direction, &e))?;
+        Ok(Box::new(CpalStream { _stream: stream, _host: host }))
+    }
+
+    fn open_output(
+        &mut self,
+        buffer_ms: u32,
+        make: &mut dyn FnMut(StreamFormat) -> RenderCallback,
+    ) -> Result<Box<dyn OpenStream>, AudioError> {
+        let direction = Direction::Output;
+        let host = host();
+        let device = find(&host, direction, self.output.as_deref())?;
+        let supported = device.default_output_config().map_err(|e| failed(direction, &e))?;
+        let config = stream_config(&supported, buffer_ms);
+        let callback = make(StreamFormat { rate: config.sample_rate, channels: config.channels });
+        let on_error = self.on_error(direction);
+        let stream = match supported.sample_format() {
+            SampleFormat::F32 => render::<f32>(&device, config, callback, on_error),
+            SampleFormat::I16 => render::<i16>(&device, config, callback, on_error),
+            SampleFormat::U16 => render::<u16>(&device, config, callback, on_error),
+            SampleFormat::I32 => render::<i32>(&device, config, callback, on_error),
+            SampleFormat::I24 => render::<cpal::I24>(&device, config, callback, on_error),
+            SampleFormat::U8 => render::<u8>(&device, config, callback, on_error),
+            SampleFormat::F64 => render::<f64>(&device, config, callback, on_error),
+            other => return Err(AudioError::Failed(direction, format!("the sample format {other} is not supported"))),
+        };
+        let stream = stream.map_err(|e| failed(direction, &e))?;
+        stream.play().map_err(|e| failed(direction, &e))?;
+        Ok(Box::new(CpalStream { _stream: stream, _host: host }))
+    }
+
+    fn poll(&mut self) -> Option<BackendEvent> {
+        self.said.try_recv().ok()
+    }
+}
+
+/// PulseAudio (and PipeWire in its clothes) where it runs: single devices can be addressed there. Else the system's own.
+fn host() -> Host {
+    let pulse = "pulseaudio".parse().ok().filter(|id| cpal::available_hosts().contains(id));
+    pulse.and_then(|id| cpal::host_from_id(id).ok()).unwrap_or_else(cpal::default_host)
+}
+
+fn find(host: &Host, direction: Direction, wanted: Option<&str>) -> Result<Device, AudioError> {
+    let Some(wanted) = wanted else {
+        let default = match direction {
+            Direction::Input => host.default_input_device(),
+            Direction::Output => host.default_output_device(),
+        };
+        return default.ok_or(AudioError::NoDevice(direction));
+    };
+    let fits = |device: &Device| {
+        let way = match direction {
+            Direction::Input => device.supports_input(),
+            Direction::Output => device.supports_output(),
+        };
+        let id = device.id().map(|id| id.to_string()).unwrap_or_default();
+        let name = device.description().map(|d| d.name().to_owned()).unwrap_or_default();
+        way && (id == wanted || id.ends_with(&format!(":{wanted}")) || name.contains(wanted))
+    };
+    let mut devices = host.devices().map_err(|e| failed(direction, &e))?;
+    devices.find(fits).ok_or_else(|| AudioError::NotFound(wanted.to_owned()))
+}
+
+fn stream_config(supported: &SupportedStreamConfig, buffer_ms: u32) -> StreamConfig {
+    let frames = supported.sample_rate() * buffer_ms / 1000;
+    let buffer_size = match supported.buffer_size() {
+        SupportedBufferSize::Range { min, max } => BufferSize::Fixed(frames.clamp(*min, (*max).max(*min))),
+        SupportedBufferSize::Unknown => BufferSize::Fixed(frames),
+    };
+    StreamConfig { buffer_size, ..supported.config() }
+}
+
+fn capture<S>(
+    device: &Device,
+    config: StreamConfig,
+    mut callback: CaptureCallback,
+    on_error: impl FnMut(cpal::Error) + Send + 'static,
+) -> Result<Stream, cpal::Error>
+where
+    S: SizedSample,
+    f32: FromSample<S>,
+{
+    let channels = config.channels;
+    device.build_input_stream(
+        config,
+        move |data: &[S], _| callback.push(data, channels, f32::from_sample),
+        on_error,
+        None,
+    )
+}
+
+fn render<S: SizedSample + FromSample<f32>>(
+    device: &Device,
+    config: StreamConfig,
+    mut callback: RenderCallback,
+    on_error: impl FnMut(cpal::Error) + Send + 'static,
+) -> Result<Stream, cpal::Error> {
+    let channels = config.channels;
+    device.build_output_stream(
+        config,
+        move |data: &mut [S], _| callback.fill(data, channels, S::from_sample),
+        on_error,
+        None,
+    )
+}
+
+fn failed(direction: Direction, error: &cpal::Error) -> AudioError {
+    match error.kind() {
+        ErrorKind::PermissionDenied => AudioError::PermissionDenied(direction),
+        _ => AudioError::Failed(direction, error.to_string()),
+    }
+}

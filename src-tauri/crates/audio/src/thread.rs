@@ -1,0 +1,65 @@
+use std::{
+    sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use crate::{Backend, Command, Dsp, Event};
+
+/// How often the rings are looked at.
+const TICK: Duration = Duration::from_millis(5);
+/// Commands that may wait; the DSP thread drains them all every tick.
+const COMMANDS: usize = 4096;
+
+/// The DSP thread's handle; dropping it closes the devices.
+pub struct Audio {
+    commands: Option<SyncSender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Audio {
+    /// Starts the thread. `emit` is called on it.
+    pub fn start(
+        backend: impl FnOnce() -> Box<dyn Backend> + Send + 'static,
+        mut emit: impl FnMut(Event) + Send + 'static,
+    ) -> Self {
+        let (commands, inbox) = sync_channel::<Command>(COMMANDS);
+        let run = move || {
+            let mut dsp = Dsp::new(backend());
+            loop {
+                match inbox.recv_timeout(TICK) {
+                    Ok(command) => dsp.handle(command, &mut emit),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+                while let Ok(command) = inbox.try_recv() {
+                    dsp.handle(command, &mut emit);
+                }
+                dsp.step(&mut emit);
+            }
+        };
+        let thread = std::thread::Builder::new().name("audio".into()).spawn(run);
+        if let Err(error) = &thread {
+            tracing::error!(%error, "Failed to start the audio thread");
+        }
+        Self { commands: Some(commands), thread: thread.ok() }
+    }
+
+    /// Hands a command to the thread; a full queue (a thread that hangs in a driver) drops it with an error in the log.
+    pub fn send(&self, command: Command) {
+        let Some(commands) = &self.commands else { return };
+        match commands.try_send(command) {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+            Err(TrySendError::Full(_)) => tracing::error!("The audio thread hangs; a command was dropped"),
+        }
+    }
+}
+
+impl Drop for Audio {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
