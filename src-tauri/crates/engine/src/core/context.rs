@@ -1,0 +1,203 @@
+//! The conversation as the server keeps it, and as the language model is told it.
+
+use protocol::{ContentPart, Item, Pcm16, Role};
+
+use crate::{
+    help,
+    stages::{Author, Message},
+};
+
+/// Characters of conversation that fit beside the instructions into a context of 4096 tokens, at some 3.5 to a token.
+const MOST_CHARS: usize = 8000;
+
+/// An item with what the wire's item does not say.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub item: Item,
+    /// Where its words lie in its audio: after so many characters so many frames have sounded.
+    pub spoken: Vec<Spoken>,
+}
+
+/// A stretch of an answer's text and of its audio, from where the one before it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spoken {
+    pub chars: usize,
+    pub frames: u64,
+}
+
+/// Items in order.
+#[derive(Debug, Default)]
+pub(crate) struct Context {
+    entries: Vec<Entry>,
+}
+
+impl Context {
+    pub fn last_id(&self) -> Option<String> {
+        self.entries.last().and_then(|e| e.item.id.clone())
+    }
+
+    pub fn get(&self, id: &str) -> Option<&Entry> {
+        self.entries.iter().find(|e| e.item.id.as_deref() == Some(id))
+    }
+
+    pub fn get_mut(&mut self, id: &str) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|e| e.item.id.as_deref() == Some(id))
+    }
+
+    pub fn push(&mut self, item: Item) {
+        self.entries.push(Entry { item, spoken: Vec::new() });
+    }
+
+    /// Puts an item behind another (`root`: at the front); returns whether that other is known.
+    pub fn insert(&mut self, item: Item, previous: &str) -> bool {
+        let at = if previous == "root" {
+            Some(0)
+        } else {
+            self.entries.iter().position(|e| e.item.id.as_deref() == Some(previous)).map(|i| i + 1)
+        };
+        let Some(at) = at else { return false };
+        self.entries.insert(at, Entry { item, spoken: Vec::new() });
+        true
+    }
+
+    pub fn remove(&mut self, id: &str) -> bool {
+        let before = self.entries.len();
+        self.entries.retain(|e| e.item.id.as_deref() != Some(id));
+        self.entries.len() < before
+    }
+
+    /// Returns the prompt: instructions, their examples as turns, and the end of the conversation that fits.
+    pub fn prompt(&self, instructions: &str) -> Vec<Message> {
+        let items: Vec<Item> = self.entries.iter().map(|e| e.item.clone()).collect();
+        prompt(instructions, &items)
+    }
+
+    /// Returns items by reference or as they are.
+    pub fn resolve(&self, input: &[Item]) -> Vec<Item> {
+        let resolved = input.iter().filter_map(|item| match item.kind.as_str() {
+            "item_reference" => item.id.as_deref().and_then(|id| self.get(id)).map(|e| e.item.clone()),
+            _ => Some(item.clone()),
+        });
+        resolved.collect()
+    }
+}
+
+/// Returns the prompt for `items` under `instructions`.
+pub(crate) fn prompt(instructions: &str, items: &[Item]) -> Vec<Message> {
+    let mut messages = split_examples(instructions);
+    let mut turns: Vec<Message> = items.iter().filter_map(message).collect();
+    let mut chars = 0;
+    let fits = turns.iter().rev().take_while(|m| {
+        chars += m.text.len();
+        chars <= MOST_CHARS
+    });
+    let kept = fits.count().max(1).min(turns.len());
+    turns.drain(..turns.len() - kept);
+    if let Some(last) = turns.last_mut().filter(|m| m.author == Author::User)
+        && let Some(fact) = help::find(&last.text)
+    {
+        // Beside the question, not in the instructions: what is cached of the prompt stays valid.
+        last.text = format!("{}\n(Use this fact: {fact})", last.text);
+    }
+    for turn in turns {
+        match messages.last_mut() {
+            Some(before) if before.author == turn.author && turn.author != Author::System => {
+                before.text = format!("{} {}", before.text, turn.text);
+            }
+            _ => messages.push(turn),
+        }
+    }
+    messages
+}
+
+fn message(item: &Item) -> Option<Message> {
+    let author = match item.role? {
+        Role::User => Author::User,
+        Role::Assistant => Author::Assistant,
+        Role::System => Author::System,
+    };
+    let text = item.text().trim().to_owned();
+    (!text.is_empty()).then_some(Message { author, text })
+}
+
+/// Makes turns of the lines `User: …` and `You: …` after a line `Examples:`; small models follow turns, not descriptions.
+fn split_examples(instructions: &str) -> Vec<Message> {
+    let (head, examples) = match instructions.split_once("\nExamples:\n") {
+        Some((head, examples)) => (head, examples),
+        None => (instructions, ""),
+    };
+    let mut messages = vec![Message { author: Author::System, text: head.trim().to_owned() }];
+    let mut rest = Vec::new();
+    for line in examples.lines() {
+        if let Some(text) = line.strip_prefix("User:") {
+            messages.push(Message { author: Author::User, text: text.trim().to_owned() });
+        } else if let Some(text) = line.strip_prefix("You:") {
+            messages.push(Message { author: Author::Assistant, text: text.trim().to_owned() });
+        } else if !line.trim().is_empty() {
+            rest.push(line.trim());
+        }
+    }
+    if !rest.is_empty() {
+        messages[0].text = format!("{}\n{}", messages[0].text, rest.join("\n"));
+    }
+    messages
+}
+
+impl Entry {
+    /// Returns frames of audio that this item has.
+    pub fn frames(&self) -> u64 {
+        self.spoken.iter().map(|s| s.frames).sum()
+    }
+
+    /// Cuts the item to what was heard by `end_ms`, at a word's end; returns the words that stay.
+    pub fn truncate(&mut self, end_ms: u64) -> String {
+        let text = self.item.text();
+        let kept: String = text.chars().take(heard_chars(&text, &self.spoken, Pcm16::frames_in(end_ms))).collect();
+        let transcript = Some(kept.clone());
+        self.item.content = Some(vec![ContentPart::OutputAudio { transcript }]);
+        self.item.status = Some("incomplete".into());
+        kept
+    }
+}
+
+fn heard_chars(text: &str, spoken: &[Spoken], heard: u64) -> usize {
+    let chars: Vec<char> = text.chars().collect();
+    let (mut at, mut frames) = (0, 0);
+    for piece in spoken {
+        if frames + piece.frames > heard {
+            let part = (piece.chars as u64 * (heard - frames) / piece.frames.max(1)) as usize;
+            let reached = (at + part).min(chars.len());
+            if chars.get(reached).is_none_or(|c| c.is_whitespace()) {
+                return reached;
+            }
+            return chars[..reached].iter().rposition(|c| c.is_whitespace()).unwrap_or(0);
+        }
+        frames += piece.frames;
+        at += piece.chars;
+    }
+    at.min(chars.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn examples_become_turns() {
+        let messages = split_examples("Be a pirate.\n\nExamples:\nUser: Hi\nYou: Arr!");
+        let authors: Vec<Author> = messages.iter().map(|m| m.author).collect();
+        assert_eq!(authors, [Author::System, Author::User, Author::Assistant]);
+        assert_eq!(messages[2].text, "Arr!");
+    }
+
+    #[test]
+    fn keeps_exactly_the_words_that_were_heard() {
+        let text = "One two three. Four five six.";
+        let spoken = [Spoken { chars: 14, frames: 24_000 }, Spoken { chars: 15, frames: 24_000 }];
+        let heard = |ms| text.chars().take(heard_chars(text, &spoken, Pcm16::frames_in(ms))).collect::<String>();
+        assert_eq!(heard(1000), "One two three.");
+        assert_eq!(heard(1500), "One two three. Four");
+        assert_eq!(heard(100), "");
+        assert_eq!(heard(9000), text);
+    }
+}

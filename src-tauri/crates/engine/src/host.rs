@@ -1,0 +1,364 @@
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::JoinHandle,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use protocol::{ApiError, ClientEvent, EngineState, Pcm16, ServerEvent};
+
+use crate::{
+    EngineCore, Input, Job, Output, StageReport,
+    stages::{LanguageModel, Message, SpeechDetector, StageError, Synthesizer, Transcriber, TurnJudge},
+};
+
+/// Cancelled jobs that are remembered; no more than a few are ever under way.
+const CANCELLED_KEPT: usize = 256;
+/// Life of a session, as on the API: an hour.
+const SESSION_SECONDS: u64 = 3600;
+
+/// Loads a stage on its own thread.
+pub type Loader<T> = Box<dyn FnOnce() -> Result<Box<T>, StageError> + Send>;
+
+/// How each stage is loaded.
+pub struct StageLoaders {
+    /// Finds speech.
+    pub detector: Loader<dyn SpeechDetector>,
+    /// Tells a pause from the end of a turn.
+    pub judge: Loader<dyn TurnJudge>,
+    /// Writes down speech.
+    pub transcriber: Loader<dyn Transcriber>,
+    /// Writes answers.
+    pub language_model: Loader<dyn LanguageModel>,
+    /// Speaks.
+    pub synthesizer: Loader<dyn Synthesizer>,
+}
+
+/// An engine that runs: the core on one thread, each stage on another. Dropping it ends them.
+pub struct Host {
+    inbox: Sender<Mail>,
+    core: Option<JoinHandle<()>>,
+}
+
+/// What reaches the core's thread.
+enum Mail {
+    Client(String),
+    NewSession { emit: Emit },
+    Report { epoch: u64, report: StageReport },
+    Loaded { what: &'static str, result: Result<(), StageError> },
+    Stop,
+}
+
+/// Takes messages for the client; called on the core's thread.
+pub type Emit = Box<dyn FnMut(String) + Send>;
+
+impl Host {
+    /// Starts all threads and the first session; stages load while it already answers.
+    pub fn start(loaders: StageLoaders, emit: Emit) -> Self {
+        let (inbox, messages) = channel();
+        let stages = Stages::start(loaders, &inbox);
+        let core = std::thread::Builder::new().name("engine".into()).spawn(move || run(&messages, stages, emit));
+        if let Err(error) = &core {
+            tracing::error!(%error, "Failed to start the engine's thread");
+        }
+        Self { inbox, core: core.ok() }
+    }
+
+    /// Hands over a client's message.
+    pub fn send(&self, message: String) {
+        let _ = self.inbox.send(Mail::Client(message));
+    }
+
+    /// Forgets the session and greets another client; the models stay.
+    pub fn new_session(&self, emit: Emit) {
+        let _ = self.inbox.send(Mail::NewSession { emit });
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.inbox.send(Mail::Stop);
+        if let Some(core) = self.core.take() {
+            let _ = core.join();
+        }
+    }
+}
+
+fn run(messages: &Receiver<Mail>, stages: Stages, mut emit: Emit) {
+    let mut epoch = 0;
+    let mut core = new_core(epoch);
+    let mut loading = Loading::new();
+    let mut events = 0u64;
+    drain(&mut core, &stages, epoch, &mut events, &mut emit);
+    core.handle(Input::Loading(loading.state()));
+    drain(&mut core, &stages, epoch, &mut events, &mut emit);
+    while let Ok(message) = messages.recv() {
+        match message {
+            Mail::Stop => break,
+            Mail::Client(text) => core.handle(Input::Client(ClientEvent::parse(&text))),
+            Mail::Report { epoch: of, report } => {
+                if of == epoch {
+                    core.handle(Input::Stage(report));
+                }
+            }
+            Mail::Loaded { what, result } => core.handle(Input::Loading(loading.handle(what, result))),
+            Mail::NewSession { emit: to } => {
+                emit = to;
+                epoch += 1;
+                core = new_core(epoch);
+                stages.reset(epoch);
+                core.handle(Input::Loading(loading.state()));
+            }
+        }
+        drain(&mut core, &stages, epoch, &mut events, &mut emit);
+    }
+    stages.cancelled.all();
+}
+
+fn new_core(epoch: u64) -> EngineCore {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seed = format!("{:08x}{:02x}", now.as_millis() as u32, epoch % 256);
+    EngineCore::new(&seed, now.as_secs() + SESSION_SECONDS)
+}
+
+fn drain(core: &mut EngineCore, stages: &Stages, epoch: u64, events: &mut u64, emit: &mut Emit) {
+    while let Some(output) = core.poll() {
+        match output {
+            Output::Send(event) => {
+                *events += 1;
+                emit(event.to_json(Some(&format!("event_{events}"))));
+            }
+            other => stages.hand_out(epoch, other),
+        }
+    }
+}
+
+/// How far loading has come, in the words of the window.
+struct Loading {
+    done: u32,
+    broken: VecDeque<(&'static str, StageError)>,
+}
+
+const PARTS: u32 = 5;
+
+impl Loading {
+    fn new() -> Self {
+        Self { done: 0, broken: VecDeque::new() }
+    }
+
+    fn handle(&mut self, what: &'static str, result: Result<(), StageError>) -> EngineState {
+        self.done += 1;
+        match result {
+            Ok(()) => tracing::debug!(what, "Loaded"),
+            Err(error) => {
+                tracing::error!(what, %error, "Failed to load");
+                self.broken.push_back((what, error));
+            }
+        }
+        self.state()
+    }
+
+    fn state(&self) -> EngineState {
+        match self.broken.front() {
+            Some((what, error)) => EngineState::Broken { what: (*what).into(), message: error.to_string() },
+            None if self.done < PARTS => EngineState::Loading { what: "models".into(), done: self.done, total: PARTS },
+            None => EngineState::Ready,
+        }
+    }
+}
+
+/// The stages' queues. A queue holds what one conversation can ask for; the client's own pace bounds it.
+struct Stages {
+    detector: Sender<(u64, Listen)>,
+    judge: Sender<(u64, (Job, Pcm16))>,
+    transcriber: Sender<(u64, (Job, Pcm16))>,
+    language_model: Sender<(u64, Write)>,
+    synthesizer: Sender<(u64, Speak)>,
+    cancelled: Cancelled,
+}
+
+enum Listen {
+    Pcm(Pcm16),
+    Reset,
+}
+
+struct Write {
+    job: Job,
+    messages: Vec<Message>,
+    /// None to read ahead only.
+    max_tokens: Option<u32>,
+}
+
+struct Speak {
+    job: Job,
+    piece: usize,
+    text: String,
+    voice: String,
+    speed: f32,
+}
+
+impl Stages {
+    fn start(loaders: StageLoaders, inbox: &Sender<Mail>) -> Self {
+        let cancelled = Cancelled::default();
+        let detector = stage("speech detector", loaders.detector, inbox, |stage, work, report| {
+            let windows = match (stage, work) {
+                (Ok(stage), Listen::Reset) => {
+                    stage.reset();
+                    return;
+                }
+                (Ok(stage), Listen::Pcm(pcm)) => stage.listen(&pcm),
+                (Err(_), _) => return,
+            };
+            match windows {
+                Ok(windows) => {
+                    for (end, probability) in windows {
+                        report(StageReport::Window { end, probability });
+                    }
+                }
+                Err(error) => tracing::error!(%error, "Failed to look for speech"),
+            }
+        });
+        let judge = stage("end-of-turn model", loaders.judge, inbox, |stage, (job, pcm), report| {
+            // Without a judgement a turn ends by its longest silence.
+            if let Ok(stage) = stage
+                && let Ok(probability) = stage.judge(&pcm)
+            {
+                report(StageReport::Judged { job, probability });
+            }
+        });
+        let transcriber = stage("transcriber", loaders.transcriber, inbox, |stage, (job, pcm), report| {
+            let result = stage.and_then(|s| s.transcribe(&pcm));
+            report(StageReport::Transcribed { job, result });
+        });
+        let stop = cancelled.clone();
+        let language_model =
+            stage("language model", loaders.language_model, inbox, move |stage, work: Write, report| {
+                let job = work.job;
+                let is_cancelled = || stop.contains(job);
+                if is_cancelled() {
+                    return;
+                }
+                let Some(max_tokens) = work.max_tokens else {
+                    if let Err(error) = stage.and_then(|s| s.prefill(&work.messages, &is_cancelled)) {
+                        tracing::warn!(%error, "Failed to read ahead");
+                    }
+                    return;
+                };
+                let mut on_text = |delta: &str| report(StageReport::Text { job, delta: delta.to_owned() });
+                let result = stage.and_then(|s| s.generate(&work.messages, max_tokens, &is_cancelled, &mut on_text));
+                if !is_cancelled() {
+                    report(StageReport::TextDone { job, result });
+                }
+            });
+        let stop = cancelled.clone();
+        let synthesizer = stage("voice", loaders.synthesizer, inbox, move |stage, work: Speak, report| {
+            if stop.contains(work.job) {
+                return;
+            }
+            let result = stage.and_then(|s| s.speak(&work.text, &work.voice, work.speed));
+            report(StageReport::Spoken { job: work.job, piece: work.piece, result });
+        });
+        Self { detector, judge, transcriber, language_model, synthesizer, cancelled }
+    }
+
+    fn hand_out(&self, epoch: u64, output: Output) {
+        let sent = match output {
+            Output::Send(_) => Ok(()),
+            Output::Listen(pcm) => self.detector.send((epoch, Listen::Pcm(pcm))).map_err(drop),
+            Output::Judge { job, pcm } => self.judge.send((epoch, (job, pcm))).map_err(drop),
+            Output::Transcribe { job, pcm } => self.transcriber.send((epoch, (job, pcm))).map_err(drop),
+            Output::Prefill { job, messages } => {
+                self.language_model.send((epoch, Write { job, messages, max_tokens: None })).map_err(drop)
+            }
+            Output::Generate { job, messages, max_tokens } => {
+                self.language_model.send((epoch, Write { job, messages, max_tokens: Some(max_tokens) })).map_err(drop)
+            }
+            Output::Speak { job, piece, text, voice, speed } => {
+                self.synthesizer.send((epoch, Speak { job, piece, text, voice, speed })).map_err(drop)
+            }
+            Output::Cancel { job } => {
+                self.cancelled.add(job);
+                Ok(())
+            }
+        };
+        if sent.is_err() {
+            tracing::error!("A stage's thread has ended");
+        }
+    }
+
+    /// Drops the work of an earlier session; its jobs' numbers begin again.
+    fn reset(&self, epoch: u64) {
+        self.cancelled.none();
+        let _ = self.detector.send((epoch, Listen::Reset));
+    }
+}
+
+/// Starts a stage's thread: loads it there, then does its work in order.
+fn stage<T: ?Sized + 'static, W: Send + 'static>(
+    what: &'static str,
+    load: Loader<T>,
+    inbox: &Sender<Mail>,
+    work: impl Fn(Result<&mut T, StageError>, W, &mut dyn FnMut(StageReport)) + Send + 'static,
+) -> Sender<(u64, W)> {
+    let (queue, jobs) = channel::<(u64, W)>();
+    let inbox = inbox.clone();
+    let run = move || {
+        let mut stage = load();
+        let result = stage.as_ref().map(drop).map_err(Clone::clone);
+        let _ = inbox.send(Mail::Loaded { what, result });
+        while let Ok((epoch, job)) = jobs.recv() {
+            let stage = stage.as_mut().map(Box::as_mut).map_err(|e| e.clone());
+            work(stage, job, &mut |report| drop(inbox.send(Mail::Report { epoch, report })));
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name(what.into()).spawn(run) {
+        tracing::error!(%error, what, "Failed to start a stage's thread");
+    }
+    queue
+}
+
+/// Jobs that are of no use any more, asked by the stages at work on them.
+#[derive(Clone, Default)]
+struct Cancelled(Arc<Mutex<CancelledJobs>>);
+
+#[derive(Default)]
+struct CancelledJobs {
+    jobs: BTreeSet<Job>,
+    all: bool,
+}
+
+impl Cancelled {
+    fn add(&self, job: Job) {
+        let mut cancelled = self.lock();
+        cancelled.jobs.insert(job);
+        while cancelled.jobs.len() > CANCELLED_KEPT {
+            cancelled.jobs.pop_first();
+        }
+    }
+
+    fn contains(&self, job: Job) -> bool {
+        let cancelled = self.lock();
+        cancelled.all || cancelled.jobs.contains(&job)
+    }
+
+    fn none(&self) {
+        self.lock().jobs.clear();
+    }
+
+    fn all(&self) {
+        self.lock().all = true;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, CancelledJobs> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the error that a client gets whom this engine has no room for.
+pub(crate) fn busy() -> String {
+    let error = ApiError::invalid_request("session_limit_reached", "This engine talks with one client at a time.");
+    ServerEvent::Error { error }.to_json(Some("event_0"))
+}

@@ -1,0 +1,212 @@
+use std::num::NonZeroU32;
+
+use llama_cpp_2::{
+    LogOptions,
+    context::{LlamaContext, params::LlamaContextParams},
+    llama_backend::LlamaBackend,
+    llama_batch::LlamaBatch,
+    model::{LlamaModel, params::LlamaModelParams},
+    sampling::LlamaSampler,
+    send_logs_to_tracing,
+    token::LlamaToken,
+};
+
+use super::{Models, check_gguf};
+use crate::stages::{Author, Finish, LanguageModel, Message, StageError};
+
+/// Instructions, examples, some thirty turns.
+const CONTEXT: u32 = 4096;
+/// Tokens read between two looks at whether anybody still wants them: about 0.3 s on one slow core.
+const CHUNK: usize = 16;
+/// Tokens looked back at for repetition.
+const REPEAT_LAST: i32 = 96;
+/// The same answer to the same question: a fixed seed.
+const SEED: u32 = 7;
+
+/// A GGUF model through llama.cpp, with everything it has read kept: a prompt is read from where it differs.
+pub(super) struct Llama {
+    model: &'static LlamaModel,
+    context: LlamaContext<'static>,
+    read: Vec<LlamaToken>,
+}
+
+impl Llama {
+    /// The model and the backend live as long as the process: the child that loads them loads no others.
+    pub fn load(models: &Models) -> Result<Self, StageError> {
+        let path = match &models.language_model {
+            Some(path) => path.clone(),
+            None => models.file("qwen-0.5b/model.gguf")?,
+        };
+        check_gguf(&path)?;
+        check_processor()?;
+        send_logs_to_tracing(LogOptions::default().with_logs_enabled(false));
+        let what = "the language model cannot be loaded";
+        let backend = Box::leak(Box::new(LlamaBackend::init().map_err(|e| StageError::new(what, e))?));
+        let params = LlamaModelParams::default().with_n_gpu_layers(0);
+        let model = LlamaModel::load_from_file(backend, &path, &params).map_err(|e| StageError::new(what, e))?;
+        let model: &'static LlamaModel = Box::leak(Box::new(model));
+        let threads = threads();
+        let params = LlamaContextParams::default()
+            .with_n_ctx(NonZeroU32::new(CONTEXT))
+            .with_n_batch(512)
+            .with_n_threads(threads)
+            .with_n_threads_batch(threads);
+        let context = model.new_context(backend, params).map_err(|e| StageError::new(what, e))?;
+        Ok(Self { model, context, read: Vec::new() })
+    }
+
+    /// Reads what the cache does not have of `tokens`; returns how many it had. The last one's logits are left ready.
+    fn read(&mut self, tokens: &[LlamaToken], cancelled: &dyn Fn() -> bool) -> Result<Option<usize>, StageError> {
+        let what = "the language model failed";
+        let same = self.read.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+        // The last token is read again even if it is known: its logits are wanted.
+        let known = same.min(tokens.len().saturating_sub(1));
+        if known < self.read.len() {
+            let cleared = self.context.clear_kv_cache_seq(Some(0), Some(known as u32), None);
+            if !matches!(cleared, Ok(true)) {
+                self.context.clear_kv_cache();
+                self.read.clear();
+                return self.read(tokens, cancelled);
+            }
+            self.read.truncate(known);
+        }
+        let mut batch = LlamaBatch::new(CHUNK, 1);
+        for chunk in tokens[known..].chunks(CHUNK) {
+            if cancelled() {
+                return Ok(None);
+            }
+            batch.clear();
+            for (n, token) in chunk.iter().enumerate() {
+                let at = (self.read.len() + n) as i32;
+                batch.add(*token, at, &[0], n + 1 == chunk.len()).map_err(|e| StageError::new(what, e))?;
+            }
+            self.context.decode(&mut batch).map_err(|e| StageError::new(what, e))?;
+            self.read.extend_from_slice(chunk);
+        }
+        Ok(Some(known))
+    }
+
+    /// Returns the prompt in the ChatML that Qwen was trained on; users' words can hold no control token.
+    fn tokens(&self, messages: &[Message], answer: Answer) -> Vec<LlamaToken> {
+        let vocab = self.model.vocab();
+        let mut tokens = Vec::new();
+        for (n, message) in messages.iter().enumerate() {
+            let author = match message.author {
+                Author::System => "system",
+                Author::User => "user",
+                Author::Assistant => "assistant",
+            };
+            tokens.extend(vocab.tokenize(format!("<|im_start|>{author}\n").as_bytes(), false, true));
+            tokens.extend(vocab.tokenize(message.text.as_bytes(), false, false));
+            if n + 1 < messages.len() || answer == Answer::Wanted {
+                tokens.extend(vocab.tokenize(b"<|im_end|>\n", false, true));
+            }
+        }
+        if answer == Answer::Wanted {
+            tokens.extend(vocab.tokenize(b"<|im_start|>assistant\n", false, true));
+        }
+        tokens
+    }
+
+    /// Drops the oldest turns until the prompt and its answer fit; instructions stay.
+    fn fitted(&self, messages: &[Message], room: usize) -> Vec<LlamaToken> {
+        let mut messages = messages.to_vec();
+        loop {
+            let tokens = self.tokens(&messages, Answer::Wanted);
+            let oldest = messages.iter().position(|m| m.author != Author::System);
+            match oldest {
+                Some(index) if tokens.len() + room > CONTEXT as usize && messages.len() > index + 1 => {
+                    messages.remove(index);
+                }
+                _ => {
+                    let excess = (tokens.len() + room).saturating_sub(CONTEXT as usize).min(tokens.len());
+                    return tokens[excess..].to_vec();
+                }
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Wanted,
+    /// The last message may still grow.
+    NotYet,
+}
+
+impl LanguageModel for Llama {
+    fn generate(
+        &mut self,
+        messages: &[Message],
+        max_tokens: u32,
+        cancelled: &dyn Fn() -> bool,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Result<Finish, StageError> {
+        let what = "the language model failed";
+        let prompt = self.fitted(messages, max_tokens as usize);
+        let mut finish = Finish { prompt_tokens: prompt.len() as u64, ..Finish::default() };
+        let Some(known) = self.read(&prompt, cancelled)? else { return Ok(finish) };
+        finish.cached_tokens = known as u64;
+        let vocab = self.model.vocab();
+        let mut sampler = LlamaSampler::chain(
+            [
+                LlamaSampler::penalties(self.model.n_vocab(), REPEAT_LAST, 1.1, 0.0, 0.0),
+                LlamaSampler::top_k(20),
+                LlamaSampler::top_p(0.8, 1),
+                LlamaSampler::temp(0.3),
+                LlamaSampler::dist(SEED),
+            ],
+            true,
+        );
+        let mut bytes = Vec::new();
+        let mut batch = LlamaBatch::new(1, 1);
+        while finish.output_tokens < u64::from(max_tokens) && !cancelled() {
+            let token = sampler.sample(&self.context, -1);
+            if vocab.is_eog(token) {
+                return Ok(finish);
+            }
+            finish.output_tokens += 1;
+            vocab.token_to_piece_into(token, &mut bytes, false, None);
+            // A character may take several tokens.
+            let whole = match std::str::from_utf8(&bytes) {
+                Ok(_) => bytes.len(),
+                Err(e) if e.error_len().is_none() && bytes.len() - e.valid_up_to() < 4 => e.valid_up_to(),
+                Err(_) => bytes.len(),
+            };
+            if whole > 0 {
+                on_text(&String::from_utf8_lossy(&bytes[..whole]));
+                bytes.drain(..whole);
+            }
+            batch.clear();
+            batch.add(token, self.read.len() as i32, &[0], true).map_err(|e| StageError::new(what, e))?;
+            self.context.decode(&mut batch).map_err(|e| StageError::new(what, e))?;
+            self.read.push(token);
+        }
+        finish.truncated = finish.output_tokens >= u64::from(max_tokens);
+        Ok(finish)
+    }
+
+    fn prefill(&mut self, messages: &[Message], cancelled: &dyn Fn() -> bool) -> Result<(), StageError> {
+        let tokens = self.tokens(messages, Answer::NotYet);
+        if tokens.is_empty() || tokens.len() > CONTEXT as usize {
+            return Ok(());
+        }
+        self.read(&tokens, cancelled).map(drop)
+    }
+}
+
+/// One less than there are cores: with as many threads as cores the others' work stalls every barrier (measured:
+/// 10.1 to 2.8 tokens a second).
+fn threads() -> i32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    i32::try_from(cores.saturating_sub(1).clamp(1, 8)).unwrap_or(1)
+}
+
+/// The library is built for these; without them it would end the process at the first multiplication.
+fn check_processor() -> Result<(), StageError> {
+    #[cfg(target_arch = "x86_64")]
+    if !(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c")) {
+        return Err(StageError("this processor is too old for the on-device language model (it lacks AVX2)".into()));
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Stages that follow a script: the tests' server is the real engine with these.
+//!
+//! Sound is a code here: a block whose first sample is loud is speech, and the script says what words it means.
+
+use protocol::Pcm16;
+
+use crate::{
+    StageLoaders,
+    stages::{Finish, LanguageModel, Message, SpeechDetector, StageError, Synthesizer, Transcriber, TurnJudge},
+};
+
+/// What the scripted stages do.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// What every utterance is heard as, in turn; the last one repeats.
+    pub heard: Vec<String>,
+    /// What is answered to a user message that contains the key; else "You said: …".
+    pub answers: Vec<(String, String)>,
+    /// Audio for each character of an answer.
+    pub ms_per_char: u64,
+    /// A stage that fails to load, by its name.
+    pub broken: Option<&'static str>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self { heard: vec!["Hello there.".into()], answers: Vec::new(), ms_per_char: 50, broken: None }
+    }
+}
+
+/// Samples at least this loud are speech.
+const LOUD: u16 = 1000;
+/// Frames in a window, as the real detector's.
+const WINDOW: usize = 768;
+
+struct ScriptedDetector {
+    pending: Vec<i16>,
+    end: u64,
+}
+
+impl SpeechDetector for ScriptedDetector {
+    fn listen(&mut self, pcm: &Pcm16) -> Result<Vec<(u64, f32)>, StageError> {
+        self.pending.extend_from_slice(&pcm.0);
+        let mut windows = Vec::new();
+        while self.pending.len() >= WINDOW {
+            let loud = self.pending.drain(..WINDOW).any(|s| s.unsigned_abs() >= LOUD);
+            self.end += WINDOW as u64;
+            windows.push((self.end, if loud { 0.9 } else { 0.02 }));
+        }
+        Ok(windows)
+    }
+
+    fn reset(&mut self) {
+        *self = Self { pending: Vec::new(), end: 0 };
+    }
+}
+
+struct ScriptedJudge;
+
+impl TurnJudge for ScriptedJudge {
+    fn judge(&mut self, _pcm: &Pcm16) -> Result<f32, StageError> {
+        Ok(0.9)
+    }
+}
+
+struct ScriptedTranscriber {
+    heard: Vec<String>,
+}
+
+impl Transcriber for ScriptedTranscriber {
+    fn transcribe(&mut self, _pcm: &Pcm16) -> Result<String, StageError> {
+        Ok(if self.heard.len() > 1 { self.heard.remove(0) } else { self.heard.first().cloned().unwrap_or_default() })
+    }
+}
+
+struct ScriptedModel {
+    answers: Vec<(String, String)>,
+}
+
+impl LanguageModel for ScriptedModel {
+    fn generate(
+        &mut self,
+        messages: &[Message],
+        _max_tokens: u32,
+        cancelled: &dyn Fn() -> bool,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Result<Finish, StageError> {
+        let asked = messages.last().map(|m| m.text.as_str()).unwrap_or_default();
+        let scripted =
+            self.answers.iter().find(|(key, _)| asked.contains(key.as_str())).map(|(_, answer)| answer.clone());
+        let answer = scripted.unwrap_or_else(|| format!("You said: {asked}"));
+        let mut written = 0;
+        for word in answer.split_inclusive(' ') {
+            if cancelled() {
+                break;
+            }
+            on_text(word);
+            written += 1;
+        }
+        Ok(Finish { truncated: false, prompt_tokens: messages.len() as u64, cached_tokens: 0, output_tokens: written })
+    }
+
+    fn prefill(&mut self, _messages: &[Message], _cancelled: &dyn Fn() -> bool) -> Result<(), StageError> {
+        Ok(())
+    }
+}
+
+struct ScriptedVoice {
+    ms_per_char: u64,
+}
+
+impl Synthesizer for ScriptedVoice {
+    fn speak(&mut self, text: &str, _voice: &str, _speed: f32) -> Result<Pcm16, StageError> {
+        let frames = Pcm16::frames_in(self.ms_per_char * text.chars().count() as u64) as usize;
+        Ok(Pcm16((0..frames).map(|n| if n % 48 < 24 { 3000 } else { -3000 }).collect()))
+    }
+}
+
+/// Returns loaders of stages that follow `script`.
+pub fn loaders(script: Script) -> StageLoaders {
+    let broken = script.broken;
+    let check = move |what: &str| {
+        if broken == Some(what) { Err(StageError(format!("the {what} is broken by the script"))) } else { Ok(()) }
+    };
+    let (heard, answers, ms_per_char) = (script.heard, script.answers, script.ms_per_char);
+    StageLoaders {
+        detector: Box::new(move || {
+            check("speech detector").map(|()| Box::new(ScriptedDetector { pending: Vec::new(), end: 0 }) as _)
+        }),
+        judge: Box::new(move || check("end-of-turn model").map(|()| Box::new(ScriptedJudge) as _)),
+        transcriber: Box::new(move || check("transcriber").map(|()| Box::new(ScriptedTranscriber { heard }) as _)),
+        language_model: Box::new(move || check("language model").map(|()| Box::new(ScriptedModel { answers }) as _)),
+        synthesizer: Box::new(move || check("voice").map(|()| Box::new(ScriptedVoice { ms_per_char }) as _)),
+    }
+}

@@ -1,0 +1,110 @@
+//! What the core needs done, as traits: real models and scripts implement them. All calls block, each on its stage's thread.
+
+use protocol::Pcm16;
+
+/// Why a stage could not do its work, in words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StageError(pub String);
+
+impl StageError {
+    /// Returns an error that says what failed and why.
+    pub fn new(what: &str, why: impl std::fmt::Display) -> Self {
+        Self(format!("{what}: {why}"))
+    }
+}
+
+/// Finds speech.
+pub trait SpeechDetector {
+    /// Takes audio; returns the probability of speech for each window that it completes, with the window's end
+    /// in frames at 24 kHz counted from the first call.
+    ///
+    /// # Errors
+    /// The model's fault.
+    fn listen(&mut self, pcm: &Pcm16) -> Result<Vec<(u64, f32)>, StageError>;
+
+    /// Begins anew, as for another speaker: frames count from 0 again.
+    fn reset(&mut self);
+}
+
+/// Tells a pause from the end of a turn.
+pub trait TurnJudge {
+    /// Returns the probability that the speaker of `pcm` (a turn so far, its closing silence included) has finished.
+    ///
+    /// # Errors
+    /// The model's fault.
+    fn judge(&mut self, pcm: &Pcm16) -> Result<f32, StageError>;
+}
+
+/// Writes down speech.
+pub trait Transcriber {
+    /// Returns the words of up to 20 s of speech.
+    ///
+    /// # Errors
+    /// The model's fault.
+    fn transcribe(&mut self, pcm: &Pcm16) -> Result<String, StageError>;
+}
+
+/// Who says a message of the prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Author {
+    /// Instructions.
+    System,
+    /// The person.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// A message of the prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Who.
+    pub author: Author,
+    /// What.
+    pub text: String,
+}
+
+/// How a generation ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Finish {
+    /// Whether the limit cut it.
+    pub truncated: bool,
+    /// Tokens of the prompt.
+    pub prompt_tokens: u64,
+    /// Of these, tokens found in the cache.
+    pub cached_tokens: u64,
+    /// Tokens written.
+    pub output_tokens: u64,
+}
+
+/// Writes answers.
+pub trait LanguageModel {
+    /// Writes the next assistant message, piece by piece to `on_text`; stops soon after `cancelled` turns true.
+    ///
+    /// # Errors
+    /// The model's fault.
+    fn generate(
+        &mut self,
+        messages: &[Message],
+        max_tokens: u32,
+        cancelled: &dyn Fn() -> bool,
+        on_text: &mut dyn FnMut(&str),
+    ) -> Result<Finish, StageError>;
+
+    /// Reads `messages` ahead of time, so that a generation that begins with them starts sooner. The last message may
+    /// still grow.
+    ///
+    /// # Errors
+    /// The model's fault.
+    fn prefill(&mut self, messages: &[Message], cancelled: &dyn Fn() -> bool) -> Result<(), StageError>;
+}
+
+/// Speaks.
+pub trait Synthesizer {
+    /// Returns `text` spoken in a voice; `speed` 1 is natural.
+    ///
+    /// # Errors
+    /// The model's fault, or the voice is not installed.
+    fn speak(&mut self, text: &str, voice: &str, speed: f32) -> Result<Pcm16, StageError>;
+}

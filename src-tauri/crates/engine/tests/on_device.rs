@@ -1,0 +1,95 @@
+//! The real models. `cargo xtask test` installs them, says where they lie, and runs these.
+#![cfg(feature = "on-device")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
+use std::{path::PathBuf, time::Instant};
+
+use engine::{
+    on_device::{Models, loaders},
+    stages::{Author, Message},
+};
+use protocol::Pcm16;
+
+fn models() -> Models {
+    let folder = std::env::var_os("VIVAVOCE_MODELS").expect("VIVAVOCE_MODELS names the models' folder");
+    Models { folder: PathBuf::from(folder), language_model: None }
+}
+
+fn words(text: &str) -> Vec<String> {
+    let letters: String = text.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
+    letters.split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+#[ignore = "needs the models"]
+fn what_the_voice_says_is_what_the_transcriber_hears() {
+    let stages = loaders(&models());
+    let (mut voice, mut ears) = ((stages.synthesizer)().unwrap(), (stages.transcriber)().unwrap());
+    for text in [
+        "What is the biggest planet in the solar system?",
+        "The cat sat on the warm window sill.",
+        "Please tell me a story about the sea.",
+    ] {
+        let begun = Instant::now();
+        let spoken = voice.speak(text, "heart", 1.0).unwrap();
+        let said = begun.elapsed();
+        let begun = Instant::now();
+        let heard = ears.transcribe(&spoken).unwrap();
+        println!(
+            "{said:?} for {} ms of speech, {:?} to write it down: {heard}",
+            Pcm16::ms_in(spoken.frames()),
+            begun.elapsed()
+        );
+        assert_eq!(words(&heard), words(text));
+    }
+}
+
+#[test]
+#[ignore = "needs the models"]
+fn speech_is_found_and_a_finished_question_is_told_from_a_cut_one() {
+    let stages = loaders(&models());
+    let mut voice = (stages.synthesizer)().unwrap();
+    let (mut detector, mut judge) = ((stages.detector)().unwrap(), (stages.judge)().unwrap());
+    let mut spoken = voice.speak("What is the biggest planet in the solar system?", "heart", 1.0).unwrap();
+    let length = spoken.0.len();
+    let mut cut = Pcm16(spoken.0[..length / 2].to_vec());
+    spoken.0.extend(vec![0; 4800]);
+    cut.0.extend(vec![0; 4800]);
+    let begun = Instant::now();
+    let (whole, half) = (judge.judge(&spoken).unwrap(), judge.judge(&cut).unwrap());
+    println!("finished: {whole}, cut: {half}, {:?} for both", begun.elapsed());
+    assert!(whole > 0.5 && whole > half, "{whole} {half}");
+
+    let mut sound = Pcm16(vec![0; 24_000]);
+    sound.0.extend(&spoken.0);
+    sound.0.extend(vec![0; 24_000]);
+    let windows = detector.listen(&sound).unwrap();
+    let voiced: Vec<u64> = windows.iter().filter(|(_, p)| *p > 0.5).map(|(end, _)| *end).collect();
+    assert!(voiced[0] > 24_000 && voiced[0] < 36_000, "speech begins at {}", voiced[0]);
+    assert!(*voiced.last().unwrap() < (24_000 + length + 4800) as u64);
+    assert!(voiced.len() > windows.len() / 3);
+}
+
+#[test]
+#[ignore = "needs the models"]
+fn the_language_model_answers_remembers_and_reads_its_instructions_once() {
+    let mut model = (loaders(&models()).language_model)().unwrap();
+    let message = |author, text: &str| Message { author, text: text.into() };
+    let mut messages = vec![
+        message(Author::System, "You are a helpful voice assistant. Answer in one short spoken sentence."),
+        message(Author::User, "What is the biggest planet in the solar system?"),
+    ];
+    let mut answer = String::new();
+    let begun = Instant::now();
+    let first = model.generate(&messages, 60, &|| false, &mut |t| answer.push_str(t)).unwrap();
+    println!("{:?}, {first:?}: {answer}", begun.elapsed());
+    assert!(answer.contains("Jupiter"), "{answer}");
+
+    messages.push(message(Author::Assistant, answer.trim()));
+    messages.push(message(Author::User, "How many moons does it have?"));
+    let second = model.generate(&messages, 60, &|| false, &mut |_| {}).unwrap();
+    assert!(second.cached_tokens >= first.prompt_tokens, "{second:?} after {first:?}");
+
+    let cancelled = model.generate(&messages, 60, &|| true, &mut |_| panic!("wrote after it was cancelled")).unwrap();
+    assert_eq!(cancelled.output_tokens, 0);
+}
