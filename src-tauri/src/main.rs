@@ -1,1 +1,15 @@
-fn main() {}
+//! The desktop app; started as `vivavoce engine --models DIR` it is the engine of another process.
+#![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [command, flag, folder] = args.as_slice()
+        && command == "engine"
+        && flag == "--models"
+    {
+        return vivavoce::run_engine(folder.into());
+    }
+    vivavoce::run()
+}

@@ -33,6 +33,11 @@ pub enum Input {
         /// As in the flush.
         generation: u32,
     },
+    /// The speaker works, or there is none: what comes then is read, not heard.
+    Speaker {
+        /// Whether it works.
+        works: bool,
+    },
     /// Something the window must say, from outside the conversation (a device, a model).
     Notice(crate::NoticeView),
     /// The reason of an earlier notice is gone.

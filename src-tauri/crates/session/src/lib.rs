@@ -20,8 +20,8 @@ pub use latency::LatencyView;
 pub use session::Session;
 pub use tones::{TONES, Tone, tone};
 pub use view::{
-    AgentState, ItemState, ItemView, LoadingView, NoticeAction, NoticeView, Severity, Speaker, StatusView, View,
-    ViewEvent,
+    AgentState, ItemState, ItemView, LoadingView, ModelState, ModelView, NoticeAction, NoticeView, Severity, Speaker,
+    StatusView, View, ViewEvent,
 };
 
 #[cfg(test)]

@@ -171,6 +171,11 @@ impl Playout {
         segments
     }
 
+    /// Nothing of what was received will be heard; it is not cut either, for it is read.
+    pub fn handle_speaker_lost(&mut self) {
+        self.parts.clear();
+    }
+
     /// Panics if the ledger contradicts itself. For tests.
     #[cfg(test)]
     pub fn verify_invariants(&self) {

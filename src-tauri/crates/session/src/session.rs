@@ -52,6 +52,7 @@ pub struct Session {
     notices: BTreeMap<String, NoticeView>,
     mic_open: bool,
     muted: bool,
+    speaker_works: bool,
     user_speaking: bool,
     awaiting_answer: bool,
     loading: Option<LoadingView>,
@@ -75,6 +76,7 @@ impl Session {
             notices: BTreeMap::new(),
             mic_open: false,
             muted: false,
+            speaker_works: true,
             user_speaking: false,
             awaiting_answer: false,
             loading: None,
@@ -95,6 +97,12 @@ impl Session {
             Input::Mic(pcm) => self.handle_mic(now, pcm),
             Input::Heard { segment, frames } => self.handle_heard(now, segment, frames),
             Input::Flushed { generation } => self.handle_flushed(generation),
+            Input::Speaker { works } => {
+                self.speaker_works = works;
+                if !works {
+                    self.playout.handle_speaker_lost();
+                }
+            }
             Input::Notice(notice) => self.show_notice(notice),
             Input::NoticeGone { id } => self.hide_notice(&id),
             Input::Timeout => self.handle_timeout(now),
@@ -373,7 +381,9 @@ impl Session {
                 }
             }
             ServerEvent::OutputAudioDelta { at, delta } => {
-                if let Some((segment, pcm)) = self.playout.receive(&at, &delta) {
+                if self.speaker_works
+                    && let Some((segment, pcm)) = self.playout.receive(&at, &delta)
+                {
                     self.latency.handle_audio(now);
                     self.out.push_back(Output::Play { segment, pcm });
                 }

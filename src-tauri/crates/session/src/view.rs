@@ -55,12 +55,61 @@ pub enum ViewEvent {
         /// The measure.
         latency: LatencyView,
     },
+    /// A model is installed, missing, or on its way.
+    Model {
+        /// The model.
+        model: ModelView,
+    },
     /// How loud it is, at most 30 times a second.
     Level {
         /// Microphone, dB below full scale.
         input_dbfs: f32,
         /// Speaker, dB below full scale.
         output_dbfs: f32,
+    },
+}
+
+/// A model as the model page has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelView {
+    /// Stable name.
+    pub id: String,
+    /// What it is.
+    pub name: String,
+    /// What it is for.
+    pub role: String,
+    /// Of the weights.
+    pub licence: String,
+    /// Bytes to fetch.
+    #[ts(type = "number")]
+    pub download_bytes: u64,
+    /// Whether a conversation needs it.
+    pub required: bool,
+    /// Where it stands.
+    pub state: ModelState,
+}
+
+/// Where a model stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum ModelState {
+    /// Not on this machine.
+    Missing,
+    /// On its way.
+    Downloading {
+        /// Bytes here.
+        #[ts(type = "number")]
+        done_bytes: u64,
+    },
+    /// Being unpacked and checked.
+    Unpacking,
+    /// Ready.
+    Installed,
+    /// Here, but not whole.
+    Broken {
+        /// What is wrong, in words.
+        message: String,
     },
 }
 

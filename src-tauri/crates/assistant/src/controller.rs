@@ -1,0 +1,376 @@
+use std::{path::PathBuf, time::Instant};
+
+use audio::{Audio, Backend, Command, Direction, Event, Segment};
+use protocol::{ClientEvent, ServerEvent};
+use session::{
+    Action, Config, Input, LinkEnd, ModelView, NoticeAction, NoticeView, Output, SegmentId, Session, Severity, View,
+    ViewEvent,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    coalesce::coalesce,
+    link::{Link, LinkEvent, Server, Stalled},
+    models::{self, Progress},
+};
+
+/// Audio events that may wait for the loop: over a minute of microphone.
+const AUDIO_INBOX: usize = 4096;
+/// Requests that may wait for the loop.
+const REQUESTS: usize = 64;
+/// View events that may wait for a window; one that takes none for that long is closed and asks anew.
+const VIEW_QUEUE: usize = 2048;
+
+/// What an assistant is made of.
+pub struct Setup {
+    /// Prompt and voice.
+    pub config: Config,
+    /// Who answers.
+    pub server: Server,
+    /// Makes the devices, on the audio thread.
+    pub backend: Box<dyn FnOnce() -> Box<dyn Backend> + Send>,
+    /// Folder of the models, where this assistant may install them.
+    pub models: Option<PathBuf>,
+    /// Sees everything that goes by.
+    pub observer: Option<Observer>,
+}
+
+/// Takes what goes by; called on the loop.
+pub type Observer = Box<dyn FnMut(Observed<'_>) + Send>;
+
+/// What goes by.
+#[derive(Debug)]
+pub enum Observed<'a> {
+    /// To the server.
+    Sent(&'a ClientEvent),
+    /// From the server.
+    Received(&'a ServerEvent),
+    /// To the windows.
+    View(&'a ViewEvent),
+    /// A recording played as microphone has ended.
+    InputEnded,
+}
+
+/// A handle of the loop; the loop ends with the last handle.
+#[derive(Clone)]
+pub struct Assistant {
+    requests: mpsc::Sender<Request>,
+}
+
+enum Request {
+    Act(Action),
+    Configure(Config),
+    Serve(Server),
+    Devices(Box<dyn FnOnce() -> Box<dyn Backend> + Send>),
+    Notify(NoticeView),
+    InstallModels(Vec<String>),
+    CancelInstall,
+    Subscribe(oneshot::Sender<(View, Vec<ModelView>, mpsc::Receiver<ViewEvent>)>),
+}
+
+impl Assistant {
+    /// Starts the loop on the current tokio runtime.
+    pub fn start(setup: Setup) -> Self {
+        let (requests, inbox) = mpsc::channel(REQUESTS);
+        tokio::spawn(Controller::new(setup).run(inbox));
+        Self { requests }
+    }
+
+    /// Does what the user wants.
+    pub async fn act(&self, action: Action) {
+        let _ = self.requests.send(Request::Act(action)).await;
+    }
+
+    /// Changes prompt and voice.
+    pub async fn configure(&self, config: Config) {
+        let _ = self.requests.send(Request::Configure(config)).await;
+    }
+
+    /// Talks with another server from the next connection on.
+    pub async fn serve(&self, server: Server) {
+        let _ = self.requests.send(Request::Serve(server)).await;
+    }
+
+    /// Uses other devices from now on.
+    pub async fn use_devices(&self, backend: Box<dyn FnOnce() -> Box<dyn Backend> + Send>) {
+        let _ = self.requests.send(Request::Devices(backend)).await;
+    }
+
+    /// Says something that the program around the conversation has found.
+    pub async fn notify(&self, id: &str, severity: Severity, text: String, action: NoticeAction) {
+        let _ = self.requests.send(Request::Notify(NoticeView { id: id.into(), severity, text, action })).await;
+    }
+
+    /// Fetches models by name; progress comes as view events.
+    pub async fn install_models(&self, ids: Vec<String>) {
+        let _ = self.requests.send(Request::InstallModels(ids)).await;
+    }
+
+    /// Stops fetching; what is here stays and is not fetched again.
+    pub async fn cancel_install(&self) {
+        let _ = self.requests.send(Request::CancelInstall).await;
+    }
+
+    /// Returns the view, the models and all changes from now on; none if the loop has ended.
+    pub async fn subscribe(&self) -> Option<(View, Vec<ModelView>, mpsc::Receiver<ViewEvent>)> {
+        let (answer, view) = oneshot::channel();
+        self.requests.send(Request::Subscribe(answer)).await.ok()?;
+        view.await.ok()
+    }
+}
+
+struct Controller {
+    session: Session,
+    server: Server,
+    audio: Audio,
+    heard: mpsc::Receiver<Event>,
+    link: Option<(Link, mpsc::Receiver<LinkEvent>)>,
+    events_sent: u64,
+    mic_open: bool,
+    windows: Vec<mpsc::Sender<ViewEvent>>,
+    models: Option<PathBuf>,
+    installing: Option<mpsc::Receiver<Progress>>,
+    observer: Option<Observer>,
+}
+
+impl Controller {
+    fn new(setup: Setup) -> Self {
+        let (audio, heard) = start_audio(setup.backend);
+        Self {
+            session: Session::new(setup.config),
+            server: setup.server,
+            audio,
+            heard,
+            link: None,
+            events_sent: 0,
+            mic_open: false,
+            windows: Vec::new(),
+            models: setup.models,
+            installing: None,
+            observer: setup.observer,
+        }
+    }
+
+    async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        loop {
+            let deadline = self.session.deadline();
+            tokio::select! {
+                request = requests.recv() => match request {
+                    Some(request) => self.handle_request(request),
+                    None => return,
+                },
+                Some(event) = self.heard.recv() => self.handle_audio(event),
+                event = next_link_event(&mut self.link) => self.handle_link(event),
+                Some(progress) = next_progress(&mut self.installing) => self.handle_progress(progress),
+                () = until(deadline) => self.step(Input::Timeout),
+            }
+        }
+    }
+
+    fn handle_request(&mut self, request: Request) {
+        match request {
+            Request::Act(action) => self.step(Input::Action(action)),
+            Request::Configure(config) => {
+                self.session.configure(config);
+                self.drain();
+            }
+            Request::Serve(server) => self.server = server,
+            Request::Devices(backend) => {
+                (self.audio, self.heard) = start_audio(backend);
+                if self.mic_open {
+                    self.audio.send(Command::Mic { open: true });
+                }
+            }
+            Request::Notify(notice) => self.step(Input::Notice(notice)),
+            Request::InstallModels(ids) => {
+                if let Some(folder) = &self.models
+                    && self.installing.is_none()
+                {
+                    self.installing = Some(models::install(folder.clone(), ids));
+                }
+            }
+            Request::CancelInstall => {
+                self.installing = None;
+                for model in self.models() {
+                    self.show(&ViewEvent::Model { model });
+                }
+            }
+            Request::Subscribe(answer) => {
+                let (window, raw) = mpsc::channel(VIEW_QUEUE);
+                let (to, events) = mpsc::channel(VIEW_QUEUE);
+                tokio::spawn(coalesce(raw, to));
+                if answer.send((self.session.view(), self.models(), events)).is_ok() {
+                    self.windows.push(window);
+                }
+            }
+        }
+    }
+
+    fn models(&self) -> Vec<ModelView> {
+        self.models.as_deref().map(models::views).unwrap_or_default()
+    }
+
+    fn handle_progress(&mut self, progress: Progress) {
+        match progress {
+            Progress::Model(model) => self.show(&ViewEvent::Model { model }),
+            Progress::Finished(result) => {
+                self.installing = None;
+                match result {
+                    Ok(()) => {
+                        self.step(Input::NoticeGone { id: "models".into() });
+                        self.step(Input::NoticeGone { id: "install".into() });
+                    }
+                    Err(error) => self.step(Input::Notice(NoticeView {
+                        id: "install".into(),
+                        severity: Severity::Error,
+                        text: error.to_string(),
+                        action: NoticeAction::InstallModels,
+                    })),
+                }
+            }
+        }
+    }
+
+    fn handle_audio(&mut self, event: Event) {
+        match event {
+            Event::Mic(pcm) => self.step(Input::Mic(pcm)),
+            Event::Heard { segment, frames } => self.step(Input::Heard { segment: SegmentId(segment.0), frames }),
+            Event::Flushed { generation } => self.step(Input::Flushed { generation }),
+            Event::Level { input, output } => {
+                self.show(&ViewEvent::Level { input_dbfs: input.0, output_dbfs: output.0 });
+            }
+            Event::Underrun { buffer_ms } => tracing::info!(buffer_ms, "Sound was late; the playback buffer has grown"),
+            Event::Overrun { frames } => tracing::warn!(frames, "Captured frames were lost"),
+            Event::DeviceFailed { direction, error } => {
+                let (id, effect) = match direction {
+                    Direction::Input => ("microphone", "You can still type."),
+                    Direction::Output => ("speaker", "Answers are shown, but not heard."),
+                };
+                if direction == Direction::Output {
+                    self.step(Input::Speaker { works: false });
+                }
+                self.step(Input::Notice(NoticeView {
+                    id: id.into(),
+                    severity: Severity::Error,
+                    text: format!("{}. {effect}", sentence(&error.to_string())),
+                    action: NoticeAction::ChooseDevice,
+                }));
+            }
+            Event::DeviceReady { direction } => {
+                let id = match direction {
+                    Direction::Input => "microphone",
+                    Direction::Output => "speaker",
+                };
+                if direction == Direction::Output {
+                    self.step(Input::Speaker { works: true });
+                }
+                self.step(Input::NoticeGone { id: id.into() });
+            }
+            Event::InputEnded => self.observe(Observed::InputEnded),
+        }
+    }
+
+    fn handle_link(&mut self, event: Option<LinkEvent>) {
+        match event {
+            Some(LinkEvent::Opened) => self.step(Input::LinkOpened),
+            Some(LinkEvent::Message(text)) => match ServerEvent::parse(&text) {
+                Ok(event) => {
+                    self.observe(Observed::Received(&event));
+                    self.step(Input::Received(Box::new(event)));
+                }
+                Err(error) => tracing::warn!(%error, "The server sent something that cannot be read"),
+            },
+            Some(LinkEvent::Closed(end)) => {
+                self.link = None;
+                self.step(Input::LinkClosed(end));
+            }
+            None => {
+                self.link = None;
+                self.step(Input::LinkClosed(LinkEnd::Lost("the connection ended".into())));
+            }
+        }
+    }
+
+    fn step(&mut self, input: Input) {
+        self.session.handle(Instant::now(), input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.session.poll() {
+            match output {
+                Output::Connect => self.link = Some(Link::open(self.server.clone())),
+                Output::Disconnect => self.link = None,
+                Output::Send(event) => self.send(&event),
+                Output::Mic { open } => {
+                    self.mic_open = open;
+                    self.audio.send(Command::Mic { open });
+                }
+                Output::Play { segment, pcm } => self.audio.send(Command::Play { segment: Segment(segment.0), pcm }),
+                Output::EndSegment { segment } => self.audio.send(Command::EndSegment { segment: Segment(segment.0) }),
+                Output::Flush { generation } => self.audio.send(Command::Flush { generation }),
+                Output::View(event) => self.show(&event),
+            }
+        }
+    }
+
+    fn send(&mut self, event: &ClientEvent) {
+        self.observe(Observed::Sent(event));
+        self.events_sent += 1;
+        let id = format!("c{}", self.events_sent);
+        if let Some((link, _)) = &self.link
+            && link.send(event, &id) == Err(Stalled)
+        {
+            self.link = None;
+            self.session
+                .handle(Instant::now(), Input::LinkClosed(LinkEnd::Lost("the server takes nothing any more".into())));
+        }
+    }
+
+    fn show(&mut self, event: &ViewEvent) {
+        self.observe(Observed::View(event));
+        self.windows.retain(|window| window.try_send(event.clone()).is_ok());
+    }
+
+    fn observe(&mut self, observed: Observed<'_>) {
+        if let Some(observer) = &mut self.observer {
+            observer(observed);
+        }
+    }
+}
+
+fn start_audio(backend: Box<dyn FnOnce() -> Box<dyn Backend> + Send>) -> (Audio, mpsc::Receiver<Event>) {
+    let (events, heard) = mpsc::channel(AUDIO_INBOX);
+    let audio = Audio::start(backend, move |event| {
+        if events.try_send(event).is_err() {
+            tracing::warn!("The controller is late; an audio event was dropped");
+        }
+    });
+    (audio, heard)
+}
+
+async fn next_link_event(link: &mut Option<(Link, mpsc::Receiver<LinkEvent>)>) -> Option<LinkEvent> {
+    match link {
+        Some((_, events)) => events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn next_progress(installing: &mut Option<mpsc::Receiver<Progress>>) -> Option<Progress> {
+    match installing {
+        Some(progress) => progress.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

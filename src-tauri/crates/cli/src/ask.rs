@@ -1,0 +1,77 @@
+use std::time::Duration;
+
+use assistant::{Assistant, Setup, prelude::*};
+use serde_json::json;
+
+use crate::{
+    Exit,
+    run::{Who, fail, say},
+};
+
+/// From nothing loaded to the last word of a long answer.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// Speech has nowhere to go here: the answer is read.
+struct Silence;
+
+impl Backend for Silence {
+    fn open_input(
+        &mut self,
+        _make: &mut dyn FnMut(audio::StreamFormat) -> audio::CaptureCallback,
+    ) -> Result<Box<dyn audio::OpenStream>, AudioError> {
+        Err(AudioError::NoDevice(Direction::Input))
+    }
+
+    fn open_output(
+        &mut self,
+        _buffer_ms: u32,
+        _make: &mut dyn FnMut(audio::StreamFormat) -> audio::RenderCallback,
+    ) -> Result<Box<dyn audio::OpenStream>, AudioError> {
+        Err(AudioError::NoDevice(Direction::Output))
+    }
+
+    fn poll(&mut self) -> Option<audio::BackendEvent> {
+        None
+    }
+}
+
+pub(crate) async fn ask(text: &str, who: Who, json: bool) -> Exit {
+    if text.trim().is_empty() {
+        return fail(json, Exit::BadInput, "There is no question.");
+    }
+    let server = match who.server(json) {
+        Ok(server) => server,
+        Err(exit) => return exit,
+    };
+    let assistant = Assistant::start(Setup {
+        config: who.config(),
+        server,
+        backend: Box::new(|| Box::new(Silence)),
+        models: None,
+        observer: None,
+    });
+    let Some((_, _, mut events)) = assistant.subscribe().await else { return Exit::Failed };
+    assistant.act(Action::SendText { text: text.to_owned() }).await;
+    let answer = async {
+        while let Some(event) = events.recv().await {
+            match event {
+                ViewEvent::Item { item } if item.speaker == Speaker::Assistant && item.state == ItemState::Final => {
+                    return Ok(item.text);
+                }
+                ViewEvent::Notice { notice } if notice.severity == Severity::Error && notice.id != "speaker" => {
+                    return Err(notice.text);
+                }
+                _ => {}
+            }
+        }
+        Err("The conversation ended without an answer.".into())
+    };
+    match tokio::time::timeout(LIMIT, answer).await {
+        Ok(Ok(answer)) => {
+            say(json, &answer, &json!({ "answer": answer }));
+            Exit::Done
+        }
+        Ok(Err(words)) => fail(json, Exit::Failed, &words),
+        Err(_) => fail(json, Exit::NoAnswer, "No answer came."),
+    }
+}

@@ -1,0 +1,75 @@
+use assistant::{Assistant, Setup, prelude::*};
+use serde_json::json;
+
+use crate::{
+    Exit,
+    run::{Who, fail, say},
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Microphone, by id or a part of its name.
+    #[arg(long)]
+    input: Option<String>,
+    /// Speaker, by id or a part of its name.
+    #[arg(long)]
+    output: Option<String>,
+    #[command(flatten)]
+    who: Who,
+}
+
+/// Talks until Ctrl+C or an error that nothing helps.
+pub(crate) async fn talk(args: Args, json: bool) -> Exit {
+    let server = match args.who.server(json) {
+        Ok(server) => server,
+        Err(exit) => return exit,
+    };
+    let (input, output) = (args.input, args.output);
+    let assistant = Assistant::start(Setup {
+        config: args.who.config(),
+        server,
+        backend: Box::new(move || Box::new(CpalBackend::new(input, output))),
+        models: None,
+        observer: None,
+    });
+    let Some((_, _, mut events)) = assistant.subscribe().await else { return Exit::Failed };
+    assistant.act(Action::StartTalk).await;
+    if !json {
+        say(false, "Speak. Ctrl+C ends the talk.", &json!({}));
+    }
+    loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            _ = tokio::signal::ctrl_c() => None,
+        };
+        let Some(event) = event else { return Exit::Done };
+        match &event {
+            _ if json => say(true, "", &json!({ "view": event })),
+            ViewEvent::Item { item } if item.state != ItemState::Partial => {
+                let who = match item.speaker {
+                    Speaker::User => "You",
+                    Speaker::Assistant => "Vivavoce",
+                };
+                say(false, &format!("{who}: {}", item.text), &json!({}));
+            }
+            ViewEvent::Notice { notice } => say(false, &format!("Note: {}", notice.text), &json!({})),
+            ViewEvent::Status { .. }
+            | ViewEvent::Item { .. }
+            | ViewEvent::ItemRemoved { .. }
+            | ViewEvent::Cleared
+            | ViewEvent::NoticeGone { .. }
+            | ViewEvent::Latency { .. }
+            | ViewEvent::Model { .. }
+            | ViewEvent::Level { .. } => {}
+        }
+        if let ViewEvent::Notice { notice } = &event
+            && notice.id == "microphone"
+        {
+            return fail(
+                json,
+                Exit::Missing,
+                "Without a microphone there is no talk; `vivavoce-cli ask` answers in writing.",
+            );
+        }
+    }
+}

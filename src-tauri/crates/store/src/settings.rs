@@ -1,0 +1,141 @@
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Layout of the file. A later program reads an earlier layout; it never guesses at a later one.
+const VERSION: u32 = 1;
+
+/// Which engine answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum EngineChoice {
+    /// This machine's own.
+    #[default]
+    OnDevice,
+    /// A Realtime server.
+    Server {
+        /// `ws://` or `wss://`.
+        url: String,
+    },
+}
+
+/// What the user has chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Settings {
+    /// Layout of the file.
+    pub version: u32,
+    /// Voice by name.
+    pub voice: String,
+    /// Tone by name.
+    pub tone: String,
+    /// System prompts that the user has changed, by tone.
+    #[ts(type = "{ [key: string]: string }")]
+    pub prompts: BTreeMap<String, String>,
+    /// Microphone by id, the system's where none is chosen.
+    pub input_device: Option<String>,
+    /// Speaker by id, the system's where none is chosen.
+    pub output_device: Option<String>,
+    /// Which engine answers.
+    pub engine: EngineChoice,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            voice: "heart".into(),
+            tone: "neutral".into(),
+            prompts: BTreeMap::new(),
+            input_device: None,
+            output_device: None,
+            engine: EngineChoice::OnDevice,
+        }
+    }
+}
+
+/// Why settings could not be read or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file is damaged or of a later program; it lies beside under another name, defaults hold.
+    #[error("the settings could not be read ({reason}); they were kept as {} and the defaults hold", kept.display())]
+    Unreadable {
+        /// What is wrong.
+        reason: String,
+        /// Where the old file lies.
+        kept: PathBuf,
+    },
+    /// The disk's fault.
+    #[error("the settings could not be saved: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl Settings {
+    /// Reads the file; defaults where there is none.
+    ///
+    /// # Errors
+    /// The file is there and unreadable: it has been set aside, nothing of it is lost.
+    pub fn load(path: &Path) -> Result<Self, SettingsError> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(error.into()),
+        };
+        let reason = match serde_json::from_str::<Self>(&text) {
+            Ok(settings) if settings.version <= VERSION => return Ok(settings),
+            Ok(settings) => format!("they are of version {}, this program knows {VERSION}", settings.version),
+            Err(error) => error.to_string(),
+        };
+        let kept = path.with_extension("json.unreadable");
+        fs::rename(path, &kept)?;
+        Err(SettingsError::Unreadable { reason, kept })
+    }
+
+    /// Writes the file whole or not at all.
+    ///
+    /// # Errors
+    /// The disk's fault.
+    pub fn save(&self, path: &Path) -> Result<(), SettingsError> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let written = path.with_extension("json.part");
+        let text = serde_json::to_string_pretty(self).map_err(io::Error::other)?;
+        fs::write(&written, text)?;
+        Ok(fs::rename(&written, path)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_come_back_as_they_were_saved() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/settings.json");
+        assert_eq!(Settings::load(&path).unwrap(), Settings::default());
+        let engine = EngineChoice::Server { url: "ws://127.0.0.1:1/v1/realtime".into() };
+        let settings = Settings { voice: "bf_emma".into(), engine, ..Settings::default() };
+        settings.save(&path).unwrap();
+        assert_eq!(Settings::load(&path).unwrap(), settings);
+    }
+
+    #[test]
+    fn damaged_settings_are_set_aside_and_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("settings.json");
+        for text in ["{ not json", r#"{"version": 99}"#, r#"{"voice": 3}"#] {
+            fs::write(&path, text).unwrap();
+            let error = Settings::load(&path).unwrap_err();
+            let SettingsError::Unreadable { kept, .. } = error else { panic!("{error}") };
+            assert_eq!(fs::read_to_string(kept).unwrap(), text);
+            assert_eq!(Settings::load(&path).unwrap(), Settings::default());
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What the page may ask for. All of it, and nothing of it decides anything.
+
+use std::sync::PoisonError;
+
+use assistant::prelude::*;
+use serde::Serialize;
+use tauri::{State, ipc::Channel};
+use ts_rs::TS;
+
+use crate::{desktop, desktop::Desktop, view_channel::Window};
+
+/// Why a command failed, for the page to show.
+#[derive(Debug, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CommandError {
+    message: String,
+}
+
+impl<E: std::fmt::Display> From<E> for CommandError {
+    fn from(error: E) -> Self {
+        Self { message: error.to_string() }
+    }
+}
+
+/// Everything a window shows, and the models.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Snapshot {
+    pub view: View,
+    pub models: Vec<ModelView>,
+}
+
+/// What goes over the channel: once everything, then changes.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub(crate) enum ChannelMessage {
+    Snapshot { snapshot: Snapshot },
+    Event { event: ViewEvent },
+}
+
+/// What there is to choose from.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Catalog {
+    pub voices: Vec<VoiceChoice>,
+    pub tones: Vec<ToneChoice>,
+}
+
+/// A voice to choose.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct VoiceChoice {
+    pub id: String,
+    pub name: String,
+    pub description: String,
+    /// The model it needs.
+    pub model: String,
+}
+
+/// A tone to choose.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ToneChoice {
+    pub id: String,
+    pub name: String,
+    pub prompt: String,
+}
+
+/// A device to choose.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeviceChoice {
+    pub id: String,
+    pub name: String,
+    pub is_input: bool,
+    pub is_default: bool,
+}
+
+#[tauri::command]
+pub(crate) async fn subscribe(
+    window: State<'_, Window>,
+    desktop: State<'_, Desktop>,
+    channel: Channel<ChannelMessage>,
+) -> Result<(), CommandError> {
+    window.attach(&desktop.assistant, channel).await.map_err(CommandError::from)
+}
+
+#[tauri::command]
+pub(crate) async fn act(desktop: State<'_, Desktop>, action: Action) -> Result<(), CommandError> {
+    desktop.assistant.act(action).await;
+    Ok(())
+}
+
+#[tauri::command]
+pub(crate) fn settings(desktop: State<'_, Desktop>) -> Settings {
+    desktop.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+#[tauri::command]
+pub(crate) async fn apply_settings(desktop: State<'_, Desktop>, settings: Settings) -> Result<(), CommandError> {
+    let before = {
+        let mut held = desktop.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *held, settings.clone())
+    };
+    if (&before.input_device, &before.output_device) != (&settings.input_device, &settings.output_device) {
+        let (input, output) = (settings.input_device.clone(), settings.output_device.clone());
+        desktop.assistant.use_devices(Box::new(move || Box::new(CpalBackend::new(input, output)))).await;
+    }
+    if before.engine != settings.engine {
+        desktop.assistant.serve(desktop::server(&settings, &desktop.paths)?).await;
+    }
+    desktop.assistant.configure(desktop::config(&settings)).await;
+    Ok(settings.save(&desktop.paths.settings())?)
+}
+
+#[tauri::command]
+pub(crate) fn catalog() -> Catalog {
+    let model = |voice: &VoiceInfo| match voice.model {
+        VoiceModel::Hibari => "hibari",
+        VoiceModel::Kokoro => "kokoro",
+    };
+    let voices = VOICES.iter().map(|v| VoiceChoice {
+        id: v.id.into(),
+        name: v.name.into(),
+        description: v.description.into(),
+        model: model(v).into(),
+    });
+    let tones = TONES.iter().map(|t| ToneChoice { id: t.id.into(), name: t.name.into(), prompt: t.prompt.into() });
+    Catalog { voices: voices.collect(), tones: tones.collect() }
+}
+
+/// Asks the system, which may take a while.
+#[tauri::command(async)]
+pub(crate) fn devices() -> Vec<DeviceChoice> {
+    let choice = |d: DeviceInfo| DeviceChoice {
+        id: d.id,
+        name: d.name,
+        is_input: d.direction == Direction::Input,
+        is_default: d.is_default,
+    };
+    assistant::prelude::devices().into_iter().map(choice).collect()
+}
+
+#[tauri::command]
+pub(crate) async fn install_models(desktop: State<'_, Desktop>, ids: Vec<String>) -> Result<(), CommandError> {
+    desktop.assistant.install_models(ids).await;
+    Ok(())
+}
+
+#[tauri::command]
+pub(crate) async fn cancel_install(desktop: State<'_, Desktop>) -> Result<(), CommandError> {
+    desktop.assistant.cancel_install().await;
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! The app's life: settings, assistant, window, tray.
+
+use std::sync::Mutex;
+
+use anyhow::Context;
+use assistant::{Assistant, Server, Setup, prelude::*};
+use tauri::{AppHandle, Manager, RunEvent, WebviewWindowBuilder, WindowEvent};
+
+use crate::{commands, tray, view_channel};
+
+/// What the commands share. The settings' one owner on this side of the channel.
+pub(crate) struct Desktop {
+    pub assistant: Assistant,
+    pub paths: Paths,
+    pub settings: Mutex<Settings>,
+}
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new().context("Failed to start the runtime")?;
+    tauri::async_runtime::set(runtime.handle().clone());
+    let app = tauri::Builder::default()
+        .plugin(tauri_plugin_single_instance::init(|app, _, _| show(app)))
+        .invoke_handler(tauri::generate_handler![
+            commands::subscribe,
+            commands::act,
+            commands::settings,
+            commands::apply_settings,
+            commands::catalog,
+            commands::devices,
+            commands::install_models,
+            commands::cancel_install
+        ])
+        .on_window_event(|window, event| {
+            if let WindowEvent::CloseRequested { api, .. } = event {
+                // The talk goes on in the tray; starting the program once more shows the window again.
+                api.prevent_close();
+                let _ = window.hide();
+            }
+        })
+        .setup(|app| {
+            let (desktop, unreadable) = tauri::async_runtime::block_on(async { compose() })?;
+            let assistant = desktop.assistant.clone();
+            app.manage(desktop);
+            app.manage(view_channel::Window::default());
+            let config = app.config().app.windows.first().cloned().context("The configuration has no window")?;
+            WebviewWindowBuilder::from_config(app.handle(), &config)?
+                .on_navigation(|url| url.scheme() == "tauri" || url.host_str() == Some("tauri.localhost"))
+                .build()?;
+            if let Err(error) = tray::build(app.handle()) {
+                tracing::warn!(%error, "There is no tray icon");
+            }
+            tauri::async_runtime::spawn(view_channel::forward(app.handle().clone(), assistant.clone(), unreadable));
+            Ok(())
+        })
+        .build(tauri::generate_context!())
+        .context("Failed to open the window")?;
+    app.run_return(|_, event| {
+        if let RunEvent::ExitRequested { code: None, api, .. } = event {
+            api.prevent_exit();
+        }
+    });
+    Ok(())
+}
+
+/// Puts everything together; returns words about settings that could not be read, too.
+fn compose() -> anyhow::Result<(Desktop, Option<String>)> {
+    let paths = Paths::from_env();
+    let (settings, unreadable) = match Settings::load(&paths.settings()) {
+        Ok(settings) => (settings, None),
+        Err(error) => (Settings::default(), Some(error.to_string())),
+    };
+    let (input, output) = (settings.input_device.clone(), settings.output_device.clone());
+    let assistant = Assistant::start(Setup {
+        config: config(&settings),
+        server: server(&settings, &paths)?,
+        backend: Box::new(move || Box::new(CpalBackend::new(input, output))),
+        models: Some(paths.models()),
+        observer: None,
+    });
+    Ok((Desktop { assistant, paths, settings: Mutex::new(settings) }, unreadable))
+}
+
+/// Returns the prompt and voice that settings stand for.
+pub(crate) fn config(settings: &Settings) -> Config {
+    let own = settings.prompts.get(&settings.tone).cloned();
+    Config {
+        instructions: own.unwrap_or_else(|| tone(&settings.tone).prompt.to_owned()),
+        voice: settings.voice.clone(),
+        transcription_model: match settings.engine {
+            EngineChoice::OnDevice => None,
+            EngineChoice::Server { .. } => Some("gpt-transcribe".into()),
+        },
+    }
+}
+
+/// Returns the server that settings stand for.
+pub(crate) fn server(settings: &Settings, paths: &Paths) -> anyhow::Result<Server> {
+    match &settings.engine {
+        EngineChoice::Server { url } => Ok(Server::WebSocket { url: url.clone(), key: None }),
+        EngineChoice::OnDevice => {
+            std::fs::create_dir_all(paths.logs()).context("Failed to make the folder of the logs")?;
+            Ok(Server::Child {
+                program: std::env::current_exe().context("Failed to find this program")?,
+                args: vec!["engine".into(), "--models".into(), paths.models().to_string_lossy().into_owned()],
+                log: Some(paths.logs().join("engine.log")),
+            })
+        }
+    }
+}
+
+/// Brings the window to the front.
+pub(crate) fn show(app: &AppHandle) {
+    if let Some(window) = app.get_webview_window("main") {
+        let _ = window.unminimize();
+        let _ = window.show();
+        let _ = window.set_focus();
+    }
+}

@@ -1,0 +1,41 @@
+//! The Tauri shell and composition root: a window, a tray icon, and an assistant between them. No rule of conversation.
+
+mod bindings;
+mod commands;
+mod desktop;
+mod tray;
+mod view_channel;
+
+use std::{path::PathBuf, process::ExitCode};
+
+pub use bindings::bindings;
+
+/// Runs the app until the user quits.
+pub fn run() -> ExitCode {
+    log_to_stderr();
+    match desktop::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "Vivavoce cannot run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Is the engine of a parent process until its pipe closes.
+pub fn run_engine(models: PathBuf) -> ExitCode {
+    log_to_stderr();
+    match assistant::models::stages(models) {
+        Some(loaders) => {
+            engine::serve::serve_stdio(loaders);
+            ExitCode::SUCCESS
+        }
+        None => ExitCode::FAILURE,
+    }
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
