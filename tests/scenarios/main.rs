@@ -1,1 +1,8 @@
+//! Whole behaviours, a module each. Those marked ignored need models, or a desktop: `cargo xtask test` gives them both.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
+mod bad_input;
+mod conversation;
+mod desktop;
+mod layers;
+mod shell;

@@ -15,6 +15,9 @@ pub(crate) struct Args {
     /// Install models by name; with no name, all that a conversation needs.
     #[arg(long, num_args = 0.., value_name = "NAME")]
     install: Option<Vec<String>>,
+    /// Print the folder they lie in.
+    #[arg(long)]
+    folder: bool,
     /// Read every file and compare its checksum.
     #[arg(long)]
     verify: bool,
@@ -22,6 +25,10 @@ pub(crate) struct Args {
 
 pub(crate) async fn models(args: Args, json: bool) -> Exit {
     let folder = models_folder();
+    if args.folder {
+        say(json, &folder.to_string_lossy(), &json!({ "folder": folder }));
+        return Exit::Done;
+    }
     if let Some(ids) = args.install {
         let ids = if ids.is_empty() { lacking(&folder).iter().map(|m| m.id.to_owned()).collect() } else { ids };
         let mut progress = install(folder.clone(), ids);

@@ -30,6 +30,7 @@ pub(super) struct Running {
     written: Option<Finish>,
     failure: Option<StageError>,
     begun: bool,
+    wrote: bool,
 }
 
 /// What a response is to be.
@@ -75,6 +76,7 @@ impl Running {
             written: None,
             failure: None,
             begun: false,
+            wrote: false,
         }
     }
 
@@ -109,10 +111,11 @@ impl Running {
     }
 
     pub fn handle_text(&mut self, delta: &str, out: &mut VecDeque<Output>) {
-        let delta = if self.pieces.is_empty() && self.text.is_empty() { delta.trim_start() } else { delta };
+        let delta = if self.wrote { delta } else { delta.trim_start() };
         if delta.is_empty() {
             return;
         }
+        self.wrote = true;
         if self.plan.modality == Modality::Text {
             self.text.push_str(delta);
             self.emit(ServerEvent::OutputTextDelta { at: self.at(), delta: delta.to_owned() }, out);

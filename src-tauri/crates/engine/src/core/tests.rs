@@ -385,6 +385,21 @@ fn a_turn_of_a_minute_is_written_down_in_pieces() {
 }
 
 #[test]
+fn words_that_come_one_by_one_keep_their_spaces() {
+    let mut rig = Rig::new();
+    rig.client(text_item("Hello"));
+    rig.client(ClientEvent::ResponseCreate { response: None });
+    let (job, _) = rig.generating();
+    for delta in [" ", "It", " is", " noon", "."] {
+        rig.stage(StageReport::Text { job, delta: delta.into() });
+    }
+    rig.stage(StageReport::TextDone { job, result: Ok(Finish::default()) });
+    rig.speak_all(300);
+    let Some(ServerEvent::ResponseDone { response }) = rig.events.last() else { panic!("{:?}", rig.kinds()) };
+    assert_eq!(response.output[0].text(), "It is noon.");
+}
+
+#[test]
 fn a_stage_that_fails_fails_its_work_and_nothing_else() {
     let mut rig = Rig::new();
     rig.hear(&SPEECH);

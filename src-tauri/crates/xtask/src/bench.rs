@@ -1,0 +1,20 @@
+//! Measured latency and memory: run by `vivavoce-cli bench`, beside a plain stitched run of the same models.
+
+use std::process::Command;
+
+use crate::{
+    jobs::{install_models, prepare},
+    shell::{built, run, step},
+    system::Needs,
+};
+
+/// Prints the table.
+///
+/// # Errors
+/// Something is missing, or a run fails.
+pub(crate) fn bench(args: &[String]) -> anyhow::Result<()> {
+    prepare(Needs::Build)?;
+    install_models(&[])?;
+    step("Measuring (leave the machine alone for some minutes)");
+    run(Command::new(built("vivavoce-cli")).arg("bench").args(args))
+}

@@ -1,0 +1,133 @@
+//! The real window, real sound through PulseAudio, on the desktop that `tests/desktop/rig.sh` makes.
+
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use support::{
+    home_with_models,
+    speech::{espeak, loud_ms, silence, write},
+    window::Window,
+};
+
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Plays a recording into the virtual microphone.
+fn play(path: &Path) -> Child {
+    Command::new("paplay").args(["-d", "rig_feed"]).arg(path).spawn().expect("paplay runs in the rig")
+}
+
+/// Records what the app plays, 48 kHz mono, until it is dropped.
+struct Recording {
+    process: Child,
+    path: std::path::PathBuf,
+}
+
+impl Recording {
+    fn start(path: &Path) -> Self {
+        let file = std::fs::File::create(path).unwrap();
+        let args = [
+            "-d",
+            "rig_speaker.monitor",
+            "--raw",
+            "--format=s16le",
+            "--rate=48000",
+            "--channels=1",
+            "--latency-msec=20",
+        ];
+        let process =
+            Command::new("parec").args(args).stdout(Stdio::from(file)).spawn().expect("parec runs in the rig");
+        Self { process, path: path.to_owned() }
+    }
+
+    fn stop(mut self) -> Vec<i16> {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        let bytes = std::fs::read(&self.path).unwrap();
+        bytes.chunks_exact(2).map(|b| i16::from_le_bytes([b[0], b[1]])).collect()
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs the models and a desktop"]
+async fn speaks_a_spoken_question_into_the_window_and_hears_and_sees_the_answer() {
+    let home = home_with_models();
+    let dir = tempfile::tempdir().unwrap();
+    let question = dir.path().join("question.wav");
+    let mut samples = silence(300);
+    samples.extend(espeak("What is the biggest planet in the solar system?", 150));
+    samples.extend(silence(500));
+    write(&question, &samples);
+
+    let window = Window::open(home.path()).await;
+    window.element("#voice").await;
+    window.picture("window-idle").await;
+    window.element("[data-test=talk]").await.click().await.unwrap();
+    window.until(LIMIT, "listening", "return document.querySelector('[data-agent]').textContent === 'Listening'").await;
+    window.picture("window-listening").await;
+
+    let recording = Recording::start(&dir.path().join("spoken.raw"));
+    let mut player = play(&question);
+    window
+        .until(
+            LIMIT,
+            "the question in the transcript",
+            "return /planet/i.test(document.querySelector('li.user')?.textContent ?? '')",
+        )
+        .await;
+    window.until(LIMIT, "speaking", "return document.querySelector('[data-agent]').dataset.agent === 'speaking'").await;
+    window.picture("window-speaking").await;
+    window
+        .until(
+            LIMIT,
+            "Jupiter in the transcript",
+            "return /Jupiter/.test(document.querySelector('li.assistant')?.textContent ?? '')",
+        )
+        .await;
+    window
+        .until(
+            LIMIT,
+            "the end of the answer",
+            "return document.querySelector('[data-agent]').dataset.agent === 'listening'",
+        )
+        .await;
+    player.wait().unwrap();
+    let spoken = recording.stop();
+    window.until(LIMIT, "the latency", "return /after [0-9.]+ s/.test(document.body.innerText)").await;
+    window.picture("window").await;
+    window.close().await;
+
+    assert!(loud_ms(&spoken).len() > 80, "only {} ms were heard at the speaker", loud_ms(&spoken).len() * 10);
+    let heard = transcribed(&spoken);
+    assert!(heard.to_lowercase().contains("jupiter"), "the speaker said: {heard}");
+}
+
+#[tokio::test]
+#[ignore = "needs a desktop"]
+async fn without_models_the_window_says_what_it_needs_and_how_much() {
+    let home = tempfile::tempdir().unwrap();
+    let window = Window::open(home.path()).await;
+    window.until(LIMIT, "the notice", "return /needs its models: [0-9]+ MB/.test(document.body.innerText)").await;
+    window
+        .until(
+            LIMIT,
+            "the button",
+            "return [...document.querySelectorAll('button')].some((b) => b.textContent === 'Fetch models')",
+        )
+        .await;
+    window.picture("window-no-models").await;
+    window.close().await;
+}
+
+/// Writes down 48 kHz sound with the engine's own ears.
+fn transcribed(samples: &[i16]) -> String {
+    let folder = std::env::var_os("VIVAVOCE_MODELS").unwrap().into();
+    let models = engine::on_device::Models { folder, language_model: None };
+    let mut ears = (engine::on_device::loaders(&models).transcriber)().unwrap();
+    let loud = loud_ms(samples);
+    let (from, to) = (loud[0] as usize * 48, (*loud.last().unwrap() as usize + 300) * 48);
+    let half: Vec<i16> = samples[from..to.min(samples.len())].iter().step_by(2).copied().collect();
+    ears.transcribe(&protocol::Pcm16(half)).unwrap()
+}

@@ -1,0 +1,14 @@
+import { Channel, invoke } from '@tauri-apps/api/core';
+import type { Backend } from './backend';
+import type { ChannelMessage } from './types';
+
+export const tauri: Backend = {
+  subscribe: (onMessage) => invoke('subscribe', { channel: new Channel<ChannelMessage>(onMessage) }),
+  act: (action) => invoke('act', { action }),
+  settings: () => invoke('settings'),
+  applySettings: (settings) => invoke('apply_settings', { settings }),
+  catalog: () => invoke('catalog'),
+  devices: () => invoke('devices'),
+  installModels: (ids) => invoke('install_models', { ids }),
+  cancelInstall: () => invoke('cancel_install'),
+};
