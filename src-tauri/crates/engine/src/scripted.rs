@@ -12,8 +12,8 @@ use crate::{
 /// What the scripted stages do.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// What every utterance is heard as, in turn; the last one repeats.
-    pub heard: Vec<String>,
+    /// What every utterance is heard as.
+    pub heard: String,
     /// What is answered to a user message that contains the key; else "You said: …".
     pub answers: Vec<(String, String)>,
     /// Audio for each character of an answer.
@@ -24,7 +24,7 @@ pub struct Script {
 
 impl Default for Script {
     fn default() -> Self {
-        Self { heard: vec!["Hello there.".into()], answers: Vec::new(), ms_per_char: 50, broken: None }
+        Self { heard: "Hello there.".into(), answers: Vec::new(), ms_per_char: 50, broken: None }
     }
 }
 
@@ -64,12 +64,12 @@ impl TurnJudge for ScriptedJudge {
 }
 
 struct ScriptedTranscriber {
-    heard: Vec<String>,
+    heard: String,
 }
 
 impl Transcriber for ScriptedTranscriber {
     fn transcribe(&mut self, _pcm: &Pcm16) -> Result<String, StageError> {
-        Ok(if self.heard.len() > 1 { self.heard.remove(0) } else { self.heard.first().cloned().unwrap_or_default() })
+        Ok(self.heard.clone())
     }
 }
 

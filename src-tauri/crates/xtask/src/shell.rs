@@ -46,7 +46,7 @@ pub(crate) fn has(program: &str) -> bool {
 
 /// Returns cargo in the root of the checkout.
 ///
-/// Always over the whole workspace: another choice of packages is another choice of features, and builds the
+/// Always over the whole workspace with its tests: another choice of packages is another choice of features, and builds the
 /// language model's library anew.
 pub(crate) fn cargo(args: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -54,7 +54,7 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
     command
 }
 
-/// Returns a program of this workspace as `cargo build --workspace` leaves it.
+/// Returns a program of this workspace as `cargo build --workspace --all-targets` leaves it.
 pub(crate) fn built(name: &str) -> PathBuf {
     let exe = std::env::current_exe().unwrap_or_default();
     exe.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX))
