@@ -116,7 +116,7 @@ async fn ready(marked: &mut mpsc::UnboundedReceiver<Mark>) -> Result<(), String>
 /// Follows the conversation to its end: the input is over, and nobody has said anything for a while.
 async fn follow(marked: &mut mpsc::UnboundedReceiver<Mark>) -> Exit {
     let mut limit = None;
-    let mut busy = true;
+    let mut busy = false;
     let mut quiet_since = Instant::now();
     loop {
         let quiet = limit.is_some().then(|| if busy { limit } else { Some(quiet_since + QUIET) }).flatten();
