@@ -1,6 +1,7 @@
 //! `vivavoce-cli`: the assistant without a window.
 
 mod ask;
+mod bench;
 mod converse;
 mod doctor;
 mod events;
@@ -49,6 +50,9 @@ enum Command {
     Models(models::Args),
     /// Say what works on this machine and what does not, with what helps.
     Doctor,
+    /// Measure the latency of this machine, for some minutes.
+    #[command(hide = true)]
+    Bench(bench::Args),
     /// Be the engine of another process, on standard streams.
     #[command(hide = true)]
     Engine {
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
             Command::Devices => doctor::devices(json),
             Command::Models(args) => models::models(args, json).await,
             Command::Doctor => doctor::doctor(json),
+            Command::Bench(args) => bench::bench(&args, json),
             Command::Engine { .. } => Exit::Done,
         }
     }))
