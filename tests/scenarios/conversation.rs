@@ -76,7 +76,7 @@ fn talking_over_the_answer_silences_the_speaker_within_300_ms() {
     samples.extend(espeak("Please tell me a long story about a brave knight and a dragon.", 150));
     samples.extend(silence(5000));
     let over = samples.len() as u64 / 24;
-    let second = espeak("Stop. What is the capital of France?", 150);
+    let second = espeak("Wait, what is the capital of France?", 150);
     let onset = second.iter().position(|s| s.unsigned_abs() > 400).unwrap() as u64 / 24;
     samples.extend(second);
     samples.extend(silence(3000));

@@ -28,8 +28,8 @@ const QUESTIONS: &[&str] = &[
     "What is the largest ocean on the Earth?",
     "How does a rainbow form?",
 ];
-/// Between two questions: longer than any answer of the brisk tone.
-const GAP_MS: u64 = 11_000;
+/// Between two questions: longer than most answers; an answer that is still spoken when the next question comes is cut.
+const GAP_MS: u64 = 18_000;
 /// Silence that a plain pipeline waits for (the API's documented default).
 const PLAIN_SILENCE: Duration = Duration::from_millis(500);
 /// Loudness that is a word, and not noise of the resampler.
@@ -83,7 +83,7 @@ fn measure(turns: usize, json: bool) -> io::Result<()> {
 
     let mut ears = (stages.transcriber)().map_err(stage)?;
     let mut model = (stages.language_model)().map_err(stage)?;
-    let tone = session::tone("brisk").prompt.split("\n\nExamples:").next().unwrap_or_default();
+    let tone = session::tone("neutral").prompt.split("\n\nExamples:").next().unwrap_or_default();
     let mut plain = Vec::new();
     for n in 0..turns {
         let begun = Instant::now();
@@ -103,7 +103,7 @@ fn measure(turns: usize, json: bool) -> io::Result<()> {
 fn converse(folder: &Path, ends: &[i64]) -> io::Result<Vec<Turn>> {
     let path = |name: &str| -> PathBuf { folder.join(name) };
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["converse", "--tone", "brisk", "--audio"]).arg(path("in.wav"));
+    command.args(["converse", "--audio"]).arg(path("in.wav"));
     command.arg("--out").arg(path("out.wav")).arg("--events").arg(path("events.jsonl"));
     if !command.output()?.status.success() {
         return Err(io::Error::other("the conversation did not end well"));

@@ -16,5 +16,7 @@ pub(crate) fn bench(args: &[String]) -> anyhow::Result<()> {
     prepare(Needs::Build)?;
     install_models(&[])?;
     step("Measuring (leave the machine alone for some minutes)");
-    run(Command::new(built("vivavoce-cli")).arg("bench").args(args))
+    // As the engine's own process has it, for the plain run beside it.
+    let sleeping = [("OMP_WAIT_POLICY", "passive"), ("GOMP_SPINCOUNT", "0")];
+    run(Command::new(built("vivavoce-cli")).arg("bench").args(args).envs(sleeping))
 }

@@ -93,7 +93,10 @@ pub(crate) fn screenshots() -> anyhow::Result<()> {
     let pictures = root().join("tests/pictures");
     std::fs::create_dir_all(&pictures)?;
     let mut tests = in_rig(&["test", "--workspace", "--quiet", "desktop::", "--", "--ignored", "--test-threads", "1"])?;
-    run(tests.env("VIVAVOCE_MODELS", models_folder()?).env("VIVAVOCE_PICTURES", pictures))
+    run(tests.env("VIVAVOCE_MODELS", models_folder()?).env("VIVAVOCE_PICTURES", &pictures))?;
+    std::fs::copy(pictures.join("window.png"), root().join("icons/window.png"))?;
+    println!("   All pictures are in tests/pictures; the README's has been renewed.");
+    Ok(())
 }
 
 pub(crate) fn fmt() -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ const ONSET_WINDOWS: u32 = 3;
 /// Speech goes on at a lower probability than it begins with.
 const HYSTERESIS: f32 = 0.15;
 /// Silence after which a turn may be over: transcription and the judgement start here, ahead of the decision.
-const PAUSE_MS: u64 = 160;
+const PAUSE_MS: u64 = 96;
 /// Silence that a judgement of "finished" still waits for.
 const FINISHED_MS: u64 = 220;
 /// A judgement is asked again at these lengths of silence.
@@ -181,7 +181,7 @@ mod tests {
     fn a_turn_that_is_judged_finished_ends_soon_and_another_waits() {
         let mut turns = semantic();
         let events = run(&mut turns, 0, &[0.9, 0.9, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0]);
-        assert_eq!(events, [(2, TurnEvent::Onset { start: 0 }), (7, TurnEvent::Pause), (7, TurnEvent::Judge)]);
+        assert_eq!(events, [(2, TurnEvent::Onset { start: 0 }), (5, TurnEvent::Pause), (5, TurnEvent::Judge)]);
         turns.handle_judgement(0.9);
         assert_eq!(run(&mut turns, 8, &[0.0, 0.0]), [(9, TurnEvent::End { end: 10 * WINDOW })]);
 

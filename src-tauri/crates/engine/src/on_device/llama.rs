@@ -195,11 +195,14 @@ impl LanguageModel for Llama {
     }
 }
 
-/// One less than there are cores: with as many threads as cores the others' work stalls every barrier (measured:
-/// 10.1 to 2.8 tokens a second).
+/// One less than there are cores, for sound and speech work beside it. On two cores both, if idle OpenMP threads sleep
+/// (the parent process sees to it): while answers are written nothing else does, and the first sound comes a fifth
+/// sooner; threads that spin would stall every barrier instead (measured: 10.1 to 2.8 tokens a second).
 fn threads() -> i32 {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    i32::try_from(cores.saturating_sub(1).clamp(1, 8)).unwrap_or(1)
+    let sleeping = std::env::var("OMP_WAIT_POLICY").is_ok_and(|p| p.eq_ignore_ascii_case("passive"));
+    let threads = if cores == 2 && sleeping { 2 } else { cores.saturating_sub(1).clamp(1, 8) };
+    i32::try_from(threads).unwrap_or(1)
 }
 
 /// The library is built for these; without them it would end the process at the first multiplication.
