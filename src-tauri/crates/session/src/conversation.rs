@@ -2,6 +2,9 @@ use protocol::{ContentPart, Item, Role};
 
 use crate::{ItemState, ItemView, Speaker};
 
+/// Items that a new server is told: more than any on-device prompt holds, fewer than a link's queue.
+const REPLAYED: usize = 100;
+
 /// The conversation's items in order, each under the server's id.
 #[derive(Debug, Default)]
 pub(crate) struct Conversation {
@@ -134,7 +137,9 @@ impl Conversation {
 
     /// Returns the conversation as a new server must be told it: what was said, and what was heard.
     pub fn replay(&self) -> Vec<Item> {
-        self.entries.iter().filter_map(Entry::replay).collect()
+        let items: Vec<Item> = self.entries.iter().filter_map(Entry::replay).collect();
+        let first = items.len().saturating_sub(REPLAYED);
+        items[first..].to_vec()
     }
 
     fn index(&self, id: &str) -> Option<usize> {

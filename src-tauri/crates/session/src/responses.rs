@@ -100,7 +100,8 @@ impl ResponseSequencer {
             State::Active { id } => Some(id),
             State::Cancelling { id, .. } => id.as_ref(),
         };
-        if current.is_some_and(|c| c != id) {
+        // A response that only an error has told of has no name here.
+        if current.is_some_and(|c| c != id && !c.is_empty()) {
             return Say::Nothing;
         }
         self.release(now)

@@ -59,6 +59,7 @@ pub struct Session {
     unsent: Vec<Output>,
     shown: Option<StatusView>,
     typed: u32,
+    previewing: Option<String>,
     out: VecDeque<Output>,
 }
 
@@ -83,6 +84,7 @@ impl Session {
             unsent: Vec::new(),
             shown: None,
             typed: 0,
+            previewing: None,
             out: VecDeque::new(),
         }
     }
@@ -355,6 +357,7 @@ impl Session {
                 self.show_items(view);
             }
             ServerEvent::InputTranscriptionFailed { item_id, error, .. } => {
+                self.awaiting_answer = false;
                 let view = self.conversation.settle(&item_id, ItemState::Failed);
                 self.show_items(view);
                 let words = format!("What you said could not be written down: {}", error.message);
@@ -362,8 +365,9 @@ impl Session {
             }
             ServerEvent::ResponseCreated { response } => self.handle_response_created(now, &response),
             ServerEvent::ResponseDone { response } => self.handle_response_done(now, &response),
-            ServerEvent::OutputItemAdded { item, .. } => {
-                if let (Some(id), Some(speaker)) = (&item.id, speaker(&item)) {
+            ServerEvent::OutputItemAdded { response_id, item, .. } => {
+                let preview = !response_id.is_empty() && self.previewing.as_deref() == Some(&response_id);
+                if !preview && let (Some(id), Some(speaker)) = (&item.id, speaker(&item)) {
                     let views = self.conversation.add(id, speaker, Place::End);
                     self.show_items(views);
                 }
@@ -458,6 +462,7 @@ impl Session {
 
     fn handle_response_created(&mut self, now: Instant, response: &Response) {
         if is_preview(response) {
+            self.previewing = Some(response.id.clone());
             return;
         }
         self.awaiting_answer = false;
@@ -558,7 +563,11 @@ impl Session {
                 Phase::Idle | Phase::Live => {}
             }
         }
+        let busy = self.responses.is_busy();
         let say = self.responses.handle_timeout(now);
+        if busy && !self.responses.is_busy() {
+            self.awaiting_answer = false;
+        }
         self.say(say);
     }
 

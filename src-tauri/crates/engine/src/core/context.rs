@@ -72,6 +72,13 @@ impl Context {
         prompt(instructions, &items)
     }
 
+    /// Returns the prompt as it would be if the user had said `words` now.
+    pub fn prompt_with(&self, instructions: &str, words: &str) -> Vec<Message> {
+        let mut items: Vec<Item> = self.entries.iter().map(|e| e.item.clone()).collect();
+        items.push(Item::message(Role::User, ContentPart::InputText { text: words.to_owned() }));
+        prompt(instructions, &items)
+    }
+
     /// Returns items by reference or as they are.
     pub fn resolve(&self, input: &[Item]) -> Vec<Item> {
         let resolved = input.iter().filter_map(|item| match item.kind.as_str() {

@@ -7,12 +7,14 @@ use super::{
     transcript::StableWords,
     turns::{TurnEvent, Turns},
 };
-use crate::stages::{Author, StageError};
+use crate::stages::StageError;
 
 /// Audio kept from before the onset where the client does not say.
 const PREFIX_MS: u64 = 300;
 /// Audio kept while nobody speaks.
 const KEPT_MS: u64 = 2000;
+/// Audio kept while the detector is late, as when it is being loaded.
+const UNSEEN_MS: u64 = 60_000;
 /// New speech after which the words so far are written down again.
 const PARTIAL_MS: u64 = 700;
 /// A transcriber takes 20 s at most: longer turns are written down in pieces, cut at a pause past the first of
@@ -51,9 +53,11 @@ struct Turn {
     last_partial: u64,
     paused: bool,
     /// Words of everything up to the pause that runs.
-    candidate: Option<String>,
+    candidate: Option<Result<String, StageError>>,
     /// Manual commits get no answer by themselves.
     by_client: bool,
+    /// A piece that could not be written down.
+    lost: Option<StageError>,
     /// Audio that is still to be written down, once the turn is over.
     rest: Option<Pcm16>,
 }
@@ -133,7 +137,9 @@ impl Hearing {
         let keep = match &self.turn {
             _ if self.turns.is_none() => return,
             Some(turn) => turn.piece_begin.min(self.end().saturating_sub(Pcm16::frames_in(JUDGED_MS))),
-            None => self.end().saturating_sub(Pcm16::frames_in(KEPT_MS)),
+            // What the detector has not looked at may hold a turn; a detector that never looks must not fill the memory.
+            None => (self.end().min(self.looked_at).saturating_sub(Pcm16::frames_in(KEPT_MS)))
+                .max(self.end().saturating_sub(Pcm16::frames_in(UNSEEN_MS))),
         };
         // In steps of a second, so that the front is not moved on every append.
         if keep > self.start + Pcm16::frames_in(1000) {
@@ -238,6 +244,9 @@ impl EngineCore {
             turn.paused = false;
             turn.candidate = None;
         }
+        if let Some(asked) = self.hearing.transcribing.as_mut().filter(|t| t.why == Why::Pause) {
+            asked.why = Why::Partial;
+        }
         self.hearing.judging = None;
         self.drop_speculation();
     }
@@ -281,9 +290,19 @@ impl EngineCore {
         self.send(ServerEvent::ItemDone { previous_item_id, item: item.clone() });
         self.context.push(item);
         if let Some(words) = turn.candidate.take() {
-            self.finish_words(turn, Ok(words));
+            self.finish_words(turn, words);
         } else {
-            turn.rest = Some(self.hearing.slice(turn.piece_begin, end));
+            let asked = self.hearing.transcribing.as_mut().filter(|t| t.item_id == turn.item_id);
+            let from = match asked {
+                // The pause that ended the turn is being written down: its words are all that is missing.
+                Some(asked) if asked.why == Why::Pause => {
+                    asked.why = Why::Last;
+                    end
+                }
+                Some(asked) if asked.why == Why::Piece => asked.upto,
+                Some(_) | None => turn.piece_begin,
+            };
+            turn.rest = Some(self.hearing.slice(from, end));
             self.hearing.waiting.push(turn);
             self.transcribe_next();
         }
@@ -333,17 +352,36 @@ impl EngineCore {
                     let words = result.map(|words| turn.words(&words));
                     self.finish_words(turn, words);
                 }
-                Why::Piece => self.hearing.waiting[index].pieces.extend(result.ok()),
+                Why::Piece => {
+                    let turn = &mut self.hearing.waiting[index];
+                    match result {
+                        Ok(words) => turn.pieces.push(words),
+                        Err(error) => turn.lost = Some(error),
+                    }
+                }
                 // Asked while the turn ran, answered after its end: all of it is written down once more.
                 Why::Partial | Why::Pause => {}
             }
         } else if let Some(turn) = self.hearing.turn.as_mut().filter(|t| t.item_id == asked.item_id) {
-            let words = result.unwrap_or_default();
             turn.last_partial = asked.upto;
+            let words = match result {
+                Ok(words) => words,
+                Err(error) => {
+                    match asked.why {
+                        Why::Pause => turn.candidate = Some(Err(error)),
+                        Why::Piece => {
+                            turn.lost = Some(error);
+                            turn.piece_begin = asked.upto;
+                        }
+                        Why::Partial | Why::Last => {}
+                    }
+                    return self.transcribe_next();
+                }
+            };
             let all = turn.words(&words);
             match asked.why {
                 Why::Pause if turn.paused => {
-                    turn.candidate = Some(all.clone());
+                    turn.candidate = Some(Ok(all.clone()));
                     let length = Pcm16::ms_in(asked.upto.saturating_sub(turn.piece_begin));
                     if length >= PIECE_AT_PAUSE_MS {
                         turn.pieces.push(words);
@@ -372,15 +410,18 @@ impl EngineCore {
         }
         // The last word may still change; what is before it is worth reading ahead.
         if let Some((sure, _)) = all.rsplit_once(' ') {
-            let mut messages = self.context.prompt(self.instructions());
-            messages.push(crate::stages::Message { author: Author::User, text: sure.to_owned() });
+            let messages = self.context.prompt_with(self.instructions(), sure);
             self.prefill(messages);
         }
     }
 
     fn finish_words(&mut self, mut turn: Turn, words: Result<String, StageError>) {
-        let (create, _) = self.create_and_interrupt();
+        let (create, interrupt) = self.create_and_interrupt();
         let item_id = turn.item_id.clone();
+        let words = match turn.lost.take() {
+            Some(error) => Err(error),
+            None => words,
+        };
         match words {
             Err(error) => {
                 self.drop_speculation();
@@ -407,7 +448,8 @@ impl EngineCore {
                         let part = ContentPart::InputAudio { audio: None, transcript: Some(words.clone()) };
                         entry.item.content = Some(vec![part]);
                     }
-                    if create && !turn.by_client {
+                    // A user who speaks again would be talked over; the next turn's answer takes these words in, too.
+                    if create && !turn.by_client && !(interrupt && self.hearing.turn.is_some()) {
                         self.answer(&words);
                     }
                 }
@@ -429,6 +471,7 @@ impl Turn {
             paused: false,
             candidate: None,
             by_client: false,
+            lost: None,
             rest: None,
         }
     }

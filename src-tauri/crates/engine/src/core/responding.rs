@@ -9,10 +9,12 @@ use super::{
     context::prompt,
     response::{End, Plan, Running},
 };
-use crate::stages::{Author, Finish, Message};
+use crate::stages::{Finish, Message};
 
 /// Longest answer in tokens where the client sets no limit: about a minute of speech.
 const MOST_TOKENS: u32 = 220;
+/// A limit of the client's above this would leave no room for the prompt.
+const LIMIT_TOKENS: u32 = 1024;
 /// Asks for words as they are; the API's own idiom for speech without a language model (protocol: speech).
 const VERBATIM: &str = "Read aloud exactly, verbatim: ";
 
@@ -60,12 +62,14 @@ impl EngineCore {
         } else {
             self.running = Some(running);
         }
+        // Nothing to say is said at once.
+        self.finish_ended();
         Ok(())
     }
 
     /// Runs a request that waited for the user's words.
     pub(super) fn create_queued(&mut self) {
-        if self.hearing.is_waiting() {
+        if self.hearing.is_waiting() || self.running.is_some() {
             return;
         }
         if let Some((event_id, config)) = self.queued_create.take()
@@ -81,14 +85,7 @@ impl EngineCore {
         if !create || words.trim().is_empty() || self.running.is_some() || self.speculation.is_some() {
             return;
         }
-        let mut messages = self.context.prompt(self.instructions());
-        let user = protocol::Item::message(
-            protocol::Role::User,
-            protocol::ContentPart::InputText { text: words.trim().to_owned() },
-        );
-        // Through the same rules as a committed turn, so that the answer is the one that turn would get.
-        let alone = prompt("", &[user]);
-        messages.extend(alone.into_iter().filter(|m| m.author == Author::User));
+        let messages = self.context.prompt_with(self.instructions(), words.trim());
         let plan = self.plan(&ResponseConfig::default());
         let job = self.job();
         let mut running = Running::new(job, plan);
@@ -102,11 +99,12 @@ impl EngineCore {
     pub(super) fn answer(&mut self, words: &str) {
         if self.running.is_some() {
             self.drop_speculation();
+            self.queued_create = Some((None, Box::default()));
             return;
         }
         match self.speculation.take() {
             Some(mut running) if running.answers.as_deref() == Some(words) => {
-                running.release(&mut self.out);
+                running.release(self.context.last_id(), &mut self.out);
                 self.running = Some(running);
                 self.finish_ended();
             }
@@ -173,6 +171,9 @@ impl EngineCore {
             let end = running.end().unwrap_or(End::Completed);
             self.end(running, &end);
         }
+        if self.running.is_none() {
+            self.create_queued();
+        }
     }
 
     fn end(&mut self, running: Running, end: &End) {
@@ -196,7 +197,7 @@ impl EngineCore {
         }
         let session = self.session.max_output_tokens.as_ref();
         let max_tokens = match limit.or(session) {
-            Some(MaxTokens::Count(n)) => *n,
+            Some(MaxTokens::Count(n)) => (*n).min(LIMIT_TOKENS),
             Some(MaxTokens::Word(_)) | None => MOST_TOKENS,
         };
         self.out.push_back(Output::Generate { job, messages, max_tokens });

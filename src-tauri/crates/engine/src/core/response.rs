@@ -86,8 +86,13 @@ impl Running {
         self.held = Some(Vec::new());
     }
 
-    pub fn release(&mut self, out: &mut VecDeque<Output>) {
-        for event in self.held.take().into_iter().flatten() {
+    /// Lets its events out, behind the item that it answers.
+    pub fn release(&mut self, behind: Option<String>, out: &mut VecDeque<Output>) {
+        self.plan.previous_item_id.clone_from(&behind);
+        for mut event in self.held.take().into_iter().flatten() {
+            if let ServerEvent::ItemAdded { previous_item_id, .. } = &mut event {
+                previous_item_id.clone_from(&behind);
+            }
             self.emit(event, out);
         }
     }

@@ -241,7 +241,6 @@ fn words_that_come_after_the_turn_is_over_still_get_their_answer() {
     rig.hear(&SPEECH);
     rig.hear(&[0.0; 70]);
     assert!(rig.kinds().contains(&"input_audio_buffer.committed".into()));
-    rig.transcribed("asked in the pause");
     rig.transcribed("What time is it?");
     let (_, messages) = rig.generating();
     assert_eq!(messages.last().unwrap().text, "What time is it?");
@@ -385,6 +384,77 @@ fn a_turn_of_a_minute_is_written_down_in_pieces() {
 }
 
 #[test]
+fn words_of_an_earlier_pause_are_not_taken_for_all() {
+    let mut rig = Rig::new();
+    rig.hear(&SPEECH);
+    rig.hear(&[0.0; 4]);
+    let job = rig.take(|o| if let Output::Transcribe { job, .. } = o { Some(*job) } else { None });
+    rig.hear(&[0.9; 6]);
+    rig.hear(&[0.0; 4]);
+    rig.stage(StageReport::Transcribed { job, result: Ok("What is".into()) });
+    rig.transcribed("What is the time?");
+    assert_eq!(rig.generating().1.last().unwrap().text, "What is the time?");
+}
+
+#[test]
+fn a_pause_whose_words_come_after_the_turn_is_over_is_written_down_once() {
+    let mut rig = Rig::new();
+    rig.hear(&SPEECH);
+    rig.hear(&[0.0; 70]);
+    rig.transcribed("What time is it?");
+    assert!(!rig.has_work(|o| matches!(o, Output::Transcribe { .. })));
+    assert_eq!(rig.generating().1.last().unwrap().text, "What time is it?");
+}
+
+#[test]
+fn a_user_who_speaks_again_is_not_talked_over() {
+    let mut rig = Rig::new();
+    rig.hear(&SPEECH);
+    rig.hear(&[0.0; 70]);
+    rig.hear(&SPEECH);
+    rig.transcribed("What time is it");
+    assert!(!rig.has_work(|o| matches!(o, Output::Generate { .. })), "begun while the user speaks");
+    rig.hear(&[0.0; 5]);
+    rig.transcribed("in Paris?");
+    assert_eq!(rig.generating().1.last().unwrap().text, "What time is it in Paris?");
+}
+
+#[test]
+fn an_answer_begun_ahead_stands_behind_its_question() {
+    let mut rig = Rig::new();
+    rig.answered();
+    rig.hear(&SPEECH);
+    rig.hear(&[0.0; 5]);
+    rig.transcribed("What time is it?");
+    let (job, _) = rig.generating();
+    rig.write(job, "It is noon.");
+    rig.hear(&[0.0; 60]);
+    let added: Vec<_> = rig
+        .events
+        .iter()
+        .filter_map(|e| {
+            if let ServerEvent::ItemAdded { previous_item_id, item } = e {
+                Some((previous_item_id, item))
+            } else {
+                None
+            }
+        })
+        .collect();
+    assert_eq!(added[1].0, &added[0].1.id);
+}
+
+#[test]
+fn speech_that_could_not_be_written_down_is_said_to_be_so() {
+    let mut rig = Rig::new();
+    rig.hear(&SPEECH);
+    rig.hear(&[0.0; 5]);
+    let job = rig.take(|o| if let Output::Transcribe { job, .. } = o { Some(*job) } else { None });
+    rig.stage(StageReport::Transcribed { job, result: Err(StageError("broken".into())) });
+    rig.hear(&[0.0; 70]);
+    assert_eq!(rig.kinds().last().map(String::as_str), Some("conversation.item.input_audio_transcription.failed"));
+}
+
+#[test]
 fn words_that_come_one_by_one_keep_their_spaces() {
     let mut rig = Rig::new();
     rig.client(text_item("Hello"));
@@ -404,10 +474,8 @@ fn a_stage_that_fails_fails_its_work_and_nothing_else() {
     let mut rig = Rig::new();
     rig.hear(&SPEECH);
     rig.hear(&[0.0; 70]);
-    for _ in 0..2 {
-        let job = rig.take(|o| if let Output::Transcribe { job, .. } = o { Some(*job) } else { None });
-        rig.stage(StageReport::Transcribed { job, result: Err(StageError("broken".into())) });
-    }
+    let job = rig.take(|o| if let Output::Transcribe { job, .. } = o { Some(*job) } else { None });
+    rig.stage(StageReport::Transcribed { job, result: Err(StageError("broken".into())) });
     assert_eq!(rig.kinds().last().map(String::as_str), Some("conversation.item.input_audio_transcription.failed"));
 
     rig.client(text_item("Hello"));
