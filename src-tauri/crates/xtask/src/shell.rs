@@ -9,8 +9,9 @@ use anyhow::{Context, bail};
 
 /// Returns the root of the checkout.
 pub(crate) fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(3).unwrap_or(here).to_owned()
+    // Asked at run time: checkouts that share a target folder share this program, too.
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    here.ancestors().nth(3).unwrap_or(&here).to_owned()
 }
 
 /// Says what is done, and why it takes time.
