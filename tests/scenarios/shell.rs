@@ -178,3 +178,87 @@ async fn a_server_that_is_not_there_is_tried_again_and_said() {
     });
     assert_eq!(notice.await.action, NoticeAction::Retry);
 }
+
+struct Fragile;
+
+impl engine::stages::LanguageModel for Fragile {
+    fn generate(
+        &mut self,
+        _: &[engine::stages::Message],
+        _: u32,
+        _: &dyn Fn() -> bool,
+        _: &mut dyn FnMut(&str),
+    ) -> Result<engine::stages::Finish, engine::stages::StageError> {
+        panic!("as native code does on a bad day")
+    }
+
+    fn prefill(
+        &mut self,
+        _: &[engine::stages::Message],
+        _: &dyn Fn() -> bool,
+    ) -> Result<(), engine::stages::StageError> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_that_panics_fails_its_answer_in_words_and_the_conversation_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let fragile =
+        || engine::StageLoaders { language_model: Box::new(|| Ok(Box::new(Fragile))), ..loaders(Script::default()) };
+    let server = Server::InProcess(std::sync::Arc::new(fragile));
+    let (backend, _clock) = FileBackend::open(&speech(dir.path(), 1), &dir.path().join("out.wav")).unwrap();
+    let assistant = start(server, backend);
+    let (_, _, mut events) = assistant.subscribe().await.unwrap();
+    for _ in 0..2 {
+        assistant.act(Action::SendText { text: "Hi".into() }).await;
+        let notice = wait(&mut events, "a notice", |event| match event {
+            ViewEvent::Notice { notice } if notice.id == "response" => Some(notice.clone()),
+            _ => None,
+        });
+        assert!(notice.await.text.starts_with("No answer: "));
+        assistant.act(Action::DismissNotice { id: "response".into() }).await;
+    }
+    let (view, _, _) = assistant.subscribe().await.unwrap();
+    assert_eq!((view.status.phase, view.items.len()), (Phase::Live, 2), "{:?}", view.items);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_comes_next_is_not_kept_waiting_by_the_work_of_the_one_before() {
+    use futures_util::{SinkExt, StreamExt};
+    use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+    let url = serve(Script { ms_per_char: 500, ..Script::default() }).await;
+    let say = |text: &str| {
+        let item = format!(
+            r#"{{"type":"conversation.item.create","item":{{"type":"message","role":"user","content":[{{"type":"input_text","text":"{text}"}}]}}}}"#
+        );
+        [Message::text(item), Message::text(r#"{"type":"response.create"}"#)]
+    };
+    for name in ["Ann", "Bob"] {
+        let mut request = url.as_str().into_client_request().unwrap();
+        request.headers_mut().insert("authorization", "Bearer token".parse().unwrap());
+        let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        for message in say(name) {
+            socket.send(message).await.unwrap();
+        }
+        let answer = timeout(LIMIT, async {
+            let mut words = String::new();
+            while let Some(Ok(message)) = socket.next().await {
+                let Ok(protocol::ServerEvent::OutputTranscriptDelta { delta, .. }) =
+                    protocol::ServerEvent::parse(message.to_text().unwrap_or_default())
+                else {
+                    continue;
+                };
+                words.push_str(&delta);
+                if words.contains(name) {
+                    break;
+                }
+            }
+            words
+        });
+        assert_eq!(answer.await.unwrap(), format!("You said: {name}"));
+        // Ann leaves in mid-answer; once the server has let her go, it takes another.
+        socket.close(None).await.unwrap();
+        while let Some(Ok(_)) = socket.next().await {}
+    }
+}

@@ -126,6 +126,7 @@ struct Controller {
     heard: mpsc::Receiver<Event>,
     link: Option<(Link, mpsc::Receiver<LinkEvent>)>,
     events_sent: u64,
+    stalled: bool,
     mic_open: bool,
     windows: Vec<mpsc::Sender<ViewEvent>>,
     models: Option<PathBuf>,
@@ -143,6 +144,7 @@ impl Controller {
             heard,
             link: None,
             events_sent: 0,
+            stalled: false,
             mic_open: false,
             windows: Vec::new(),
             models: setup.models,
@@ -176,7 +178,13 @@ impl Controller {
             }
             Request::Serve(server) => self.server = server,
             Request::Devices(backend) => {
+                // What the old speaker has not said is read; its reports end here.
+                self.step(Input::Speaker { works: false });
                 (self.audio, self.heard) = start_audio(backend);
+                self.step(Input::Speaker { works: true });
+                for direction in [Direction::Input, Direction::Output] {
+                    self.step(Input::NoticeGone { id: notice_of(direction).into() });
+                }
                 if self.mic_open {
                     self.audio.send(Command::Mic { open: true });
                 }
@@ -242,29 +250,25 @@ impl Controller {
             Event::Underrun { buffer_ms } => tracing::info!(buffer_ms, "Sound was late; the playback buffer has grown"),
             Event::Overrun { frames } => tracing::warn!(frames, "Captured frames were lost"),
             Event::DeviceFailed { direction, error } => {
-                let (id, effect) = match direction {
-                    Direction::Input => ("microphone", "You can still type."),
-                    Direction::Output => ("speaker", "Answers are shown, but not heard."),
+                let effect = match direction {
+                    Direction::Input => "You can still type.",
+                    Direction::Output => "Answers are shown, but not heard.",
                 };
                 if direction == Direction::Output {
                     self.step(Input::Speaker { works: false });
                 }
                 self.step(Input::Notice(NoticeView {
-                    id: id.into(),
+                    id: notice_of(direction).into(),
                     severity: Severity::Error,
                     text: format!("{}. {effect}", sentence(&error.to_string())),
                     action: NoticeAction::ChooseDevice,
                 }));
             }
             Event::DeviceReady { direction } => {
-                let id = match direction {
-                    Direction::Input => "microphone",
-                    Direction::Output => "speaker",
-                };
                 if direction == Direction::Output {
                     self.step(Input::Speaker { works: true });
                 }
-                self.step(Input::NoticeGone { id: id.into() });
+                self.step(Input::NoticeGone { id: notice_of(direction).into() });
             }
             Event::InputEnded => self.observe(Observed::InputEnded),
         }
@@ -272,7 +276,6 @@ impl Controller {
 
     fn handle_link(&mut self, event: Option<LinkEvent>) {
         match event {
-            Some(LinkEvent::Opened) => self.step(Input::LinkOpened),
             Some(LinkEvent::Message(text)) => match ServerEvent::parse(&text) {
                 Ok(event) => {
                     self.observe(Observed::Received(&event));
@@ -296,11 +299,28 @@ impl Controller {
         self.drain();
     }
 
+    /// Does all that is to be done. A link found stalled on the way is told of at the end, for a session is
+    /// drained before it hears of anything else.
     fn drain(&mut self) {
+        self.carry_out();
+        while std::mem::take(&mut self.stalled) {
+            let end = LinkEnd::Lost("the server takes nothing any more".into());
+            self.session.handle(Instant::now(), Input::LinkClosed(end));
+            self.carry_out();
+        }
+    }
+
+    fn carry_out(&mut self) {
         while let Some(output) = self.session.poll() {
             match output {
-                Output::Connect => self.link = Some(Link::open(self.server.clone())),
-                Output::Disconnect => self.link = None,
+                Output::Connect => {
+                    self.stalled = false;
+                    self.link = Some(Link::open(self.server.clone()));
+                }
+                Output::Disconnect => {
+                    self.stalled = false;
+                    self.link = None;
+                }
                 Output::Send(event) => self.send(&event),
                 Output::Mic { open } => {
                     self.mic_open = open;
@@ -322,8 +342,7 @@ impl Controller {
             && link.send(event, &id) == Err(Stalled)
         {
             self.link = None;
-            self.session
-                .handle(Instant::now(), Input::LinkClosed(LinkEnd::Lost("the server takes nothing any more".into())));
+            self.stalled = true;
         }
     }
 
@@ -347,6 +366,14 @@ fn start_audio(backend: Box<dyn FnOnce() -> Box<dyn Backend> + Send>) -> (Audio,
         }
     });
     (audio, heard)
+}
+
+/// Returns the name of the notice about a device.
+fn notice_of(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Input => "microphone",
+        Direction::Output => "speaker",
+    }
 }
 
 async fn next_link_event(link: &mut Option<(Link, mpsc::Receiver<LinkEvent>)>) -> Option<LinkEvent> {

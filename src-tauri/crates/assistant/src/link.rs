@@ -59,7 +59,6 @@ pub enum Server {
 /// What a link has to say.
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
-    Opened,
     Message(String),
     Closed(LinkEnd),
 }
@@ -160,7 +159,6 @@ async fn child(mut ends: Ends, program: PathBuf, args: Vec<String>, log: Option<
     let (Some(mut stdin), Some(stdout)) = (process.stdin.take(), process.stdout.take()) else {
         return LinkEnd::Lost("the engine has no pipes".into());
     };
-    let _ = ends.events.send(LinkEvent::Opened).await;
     let mut lines = BufReader::new(stdout).lines();
     loop {
         tokio::select! {
@@ -190,7 +188,6 @@ async fn child(mut ends: Ends, program: PathBuf, args: Vec<String>, log: Option<
 
 async fn in_process(mut ends: Ends, loaders: StageLoaders) -> LinkEnd {
     let events = ends.events.clone();
-    let _ = events.send(LinkEvent::Opened).await;
     let host = Host::start(
         loaders,
         Box::new(move |line| {
@@ -224,7 +221,6 @@ async fn websocket(mut ends: Ends, url: &str, key: Option<&str>) -> LinkEnd {
         Ok(Err(error)) => return LinkEnd::Lost(error.to_string()),
         Err(_) => return LinkEnd::Lost("the server did not answer".into()),
     };
-    let _ = ends.events.send(LinkEvent::Opened).await;
     let mut ping = tokio::time::interval(PING_EVERY);
     loop {
         tokio::select! {

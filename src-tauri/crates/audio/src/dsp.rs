@@ -121,6 +121,8 @@ pub struct Dsp {
     ahead_ms: u32,
     buffer_ms: u32,
     generation: u32,
+    /// The flush that the stream has not yet answered.
+    flushing: Option<u32>,
     output_level: Dbfs,
     chunks: u32,
 }
@@ -148,12 +150,42 @@ struct Output {
     reference: Vec<f32>,
 }
 
-/// Audio of one segment that is not in the ring.
+/// Audio of one segment that has not been heard. It is kept until then, so that a stream that is opened anew goes on
+/// where the old one was.
 struct Queued {
     segment: Segment,
     samples: VecDeque<i16>,
+    /// Frame number of the first of `samples`.
+    base: u64,
+    /// Frames that are in the ring or heard.
     sent: u64,
     ended: bool,
+    /// Whether what the resampler holds back has been pushed out.
+    drained: bool,
+}
+
+impl Queued {
+    fn new(segment: Segment, pcm: Pcm16) -> Self {
+        Self { segment, samples: pcm.0.into(), base: 0, sent: 0, ended: false, drained: false }
+    }
+
+    fn waiting(&self) -> usize {
+        self.samples.len() - (self.sent - self.base) as usize
+    }
+
+    fn has_work(&self) -> bool {
+        self.waiting() > 0 || (self.ended && !self.drained)
+    }
+
+    fn handle_heard(&mut self, frames: u64) {
+        let heard = frames.clamp(self.base, self.sent);
+        self.samples.drain(..(heard - self.base) as usize);
+        self.base = heard;
+    }
+
+    fn is_over(&self) -> bool {
+        self.ended && self.drained && self.samples.is_empty()
+    }
 }
 
 impl Dsp {
@@ -167,6 +199,7 @@ impl Dsp {
             ahead_ms: FIRST_AHEAD_MS,
             buffer_ms: FIRST_BUFFER_MS,
             generation: 0,
+            flushing: None,
             output_level: Dbfs(-100.0),
             chunks: 0,
         }
@@ -193,7 +226,7 @@ impl Dsp {
                 }
                 match self.queue.iter_mut().rfind(|q| q.segment == segment) {
                     Some(queued) => queued.samples.extend(pcm.0),
-                    None => self.queue.push_back(Queued { segment, samples: pcm.0.into(), sent: 0, ended: false }),
+                    None => self.queue.push_back(Queued::new(segment, pcm)),
                 }
             }
             Command::EndSegment { segment } => {
@@ -208,6 +241,7 @@ impl Dsp {
                     Some(output) => {
                         output.resampler.reset();
                         output.shared.generation.store(generation, Ordering::Release);
+                        self.flushing = Some(generation);
                     }
                     None => emit(Event::Flushed { generation }),
                 }
@@ -283,6 +317,39 @@ impl Dsp {
         }
     }
 
+    /// Closes the stream and tells its last reports. What it has not played is queued again.
+    fn close_output(&mut self, emit: &mut dyn FnMut(Event)) {
+        let Some(Output { _stream: stream, mut ends, .. }) = self.output.take() else { return };
+        drop(stream);
+        self.handle_reports(&mut ends, emit);
+        if let Some(generation) = self.flushing.take() {
+            emit(Event::Flushed { generation });
+        }
+        for queued in &mut self.queue {
+            queued.sent = queued.base;
+            queued.drained = false;
+        }
+    }
+
+    fn handle_reports(&mut self, ends: &mut RenderEnds, emit: &mut dyn FnMut(Event)) {
+        while let Ok(report) = ends.reports.pop() {
+            match report {
+                Report::Heard { segment, frames } => {
+                    let segment = Segment(segment);
+                    if let Some(queued) = self.queue.iter_mut().rfind(|q| q.segment == segment) {
+                        queued.handle_heard(frames);
+                    }
+                    self.queue.retain(|q| !q.is_over());
+                    emit(Event::Heard { segment, frames });
+                }
+                Report::Flushed { generation } => {
+                    self.flushing.take_if(|g| *g == generation);
+                    emit(Event::Flushed { generation });
+                }
+            }
+        }
+    }
+
     fn handle_backend(&mut self, emit: &mut dyn FnMut(Event)) {
         while let Some(event) = self.backend.poll() {
             match event {
@@ -291,7 +358,7 @@ impl Dsp {
                 BackendEvent::Xrun(Direction::Output) => {
                     if self.output.is_some() && self.buffer_ms < MOST_BUFFER_MS {
                         self.buffer_ms *= 2;
-                        self.output = None;
+                        self.close_output(emit);
                         self.open_output(emit);
                         emit(Event::Underrun { buffer_ms: self.buffer_ms });
                     }
@@ -299,7 +366,10 @@ impl Dsp {
                 BackendEvent::Lost(direction, words) => {
                     match direction {
                         Direction::Input => self.input = None,
-                        Direction::Output => self.output = None,
+                        Direction::Output => {
+                            self.close_output(emit);
+                            self.queue.clear();
+                        }
                     }
                     let error = AudioError::Failed(direction, words);
                     emit(Event::DeviceFailed { direction, error });
@@ -338,7 +408,7 @@ impl Dsp {
     }
 
     fn pump_output(&mut self, emit: &mut dyn FnMut(Event)) {
-        let Some(output) = &mut self.output else { return };
+        let Some(mut output) = self.output.take() else { return };
         let target = (output.rate * self.ahead_ms / 1000) as usize;
         let capacity = output.ends.samples.buffer().capacity();
         loop {
@@ -347,11 +417,11 @@ impl Dsp {
                 break;
             }
             let starving = filled < output.rate as usize / 100;
-            if !push_block(&mut self.queue, output, self.generation, starving) {
+            if !push_block(&mut self.queue, &mut output, self.generation, starving) {
                 break;
             }
         }
-        let waiting = self.queue.iter().any(|q| !q.samples.is_empty());
+        let waiting = self.queue.iter().any(|q| q.waiting() > 0);
         output.shared.expecting.store(waiting, Ordering::Relaxed);
 
         let count = output.ends.reference.slots();
@@ -362,40 +432,36 @@ impl Dsp {
         if !output.reference.is_empty() {
             self.output_level = level_of(&output.reference);
         }
-        while let Ok(report) = output.ends.reports.pop() {
-            emit(match report {
-                Report::Heard { segment, frames } => Event::Heard { segment: Segment(segment), frames },
-                Report::Flushed { generation } => Event::Flushed { generation },
-            });
-        }
+        self.handle_reports(&mut output.ends, emit);
         let underruns = output.shared.underruns.load(Ordering::Relaxed);
         if underruns != output.underruns_told {
             output.underruns_told = underruns;
             self.ahead_ms = (self.ahead_ms * 2).min(MOST_AHEAD_MS);
             emit(Event::Underrun { buffer_ms: self.ahead_ms });
         }
+        self.output = Some(output);
     }
 }
 
-/// Moves one block of the first segment to the ring; returns whether there was one.
+/// Moves one block of the first segment that has any to the ring; returns whether there was one.
 ///
 /// A block that is not full waits for more, unless its segment has ended or the ring runs dry.
 fn push_block(queue: &mut VecDeque<Queued>, output: &mut Output, generation: u32, starving: bool) -> bool {
-    while queue.len() > 1 && queue[0].samples.is_empty() {
-        queue.pop_front();
-    }
-    let Some(queued) = queue.front_mut() else { return false };
-    let available = queued.samples.len().min(SOURCE_BLOCK);
-    let tail = queued.ended && available == 0;
+    let Some(index) = queue.iter().position(Queued::has_work) else { return false };
+    let queued = &mut queue[index];
+    let available = queued.waiting().min(SOURCE_BLOCK);
     let may_pad = queued.ended || (starving && available > 0);
     if available < SOURCE_BLOCK && !may_pad {
         return false;
     }
     let mut block = [0.0; SOURCE_BLOCK];
-    for (to, from) in block.iter_mut().zip(queued.samples.drain(..available)) {
-        *to = f32::from(from) / 32768.0;
+    let from = (queued.sent - queued.base) as usize;
+    for (to, from) in block.iter_mut().zip(queued.samples.range(from..from + available)) {
+        *to = f32::from(*from) / 32768.0;
     }
     queued.sent += available as u64;
+    // A block of nothing but silence pushes out what the resampler held back.
+    queued.drained = available == 0;
     output.made.clear();
     output.resampler.push(&block, &mut output.made);
     if !output.made.is_empty() && output.ends.samples.push_entire_slice(&output.made).is_ok() {
@@ -407,9 +473,8 @@ fn push_block(queue: &mut VecDeque<Queued>, output: &mut Output, generation: u32
             source_end: queued.sent,
         });
     }
-    if tail {
-        // The block of silence above has pushed out what the resampler held back.
-        queue.pop_front();
+    if queued.is_over() {
+        queue.remove(index);
     }
     true
 }

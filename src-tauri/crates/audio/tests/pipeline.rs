@@ -171,6 +171,43 @@ fn a_missing_microphone_is_said_and_the_speaker_works_on() {
 }
 
 #[test]
+fn a_stream_that_is_opened_anew_goes_on_where_the_old_one_was() {
+    let mut rig = Rig::new(48_000, 1);
+    rig.play(1, 1000);
+    rig.send(Command::EndSegment { segment: Segment(1) });
+    (0..40).for_each(|_| rig.tick(0.0));
+    let before = rig.heard(1);
+    rig.devices.say(BackendEvent::Xrun(Direction::Output));
+    rig.played.clear();
+    (0..80).for_each(|_| rig.tick(0.0));
+    assert!(rig.events.contains(&Event::Underrun { buffer_ms: 40 }));
+    assert_eq!(rig.heard(1), Pcm16::frames_in(1000));
+    let loud = rig.played.iter().filter(|s| s.abs() > 0.01).count() as u64 / 2;
+    let rest = Pcm16::frames_in(1000) - before;
+    assert!(loud.abs_diff(rest) < rest / 20, "{loud} frames played after the change, {rest} were to come");
+}
+
+#[test]
+fn a_flush_is_answered_though_its_stream_is_gone() {
+    let mut rig = Rig::new(48_000, 1);
+    rig.play(1, 1000);
+    (0..20).for_each(|_| rig.tick(0.0));
+    rig.send(Command::Flush { generation: 1 });
+    rig.devices.say(BackendEvent::Lost(Direction::Output, "unplugged".into()));
+    rig.tick(0.0);
+    assert!(rig.events.contains(&Event::Flushed { generation: 1 }));
+    assert!(rig.heard(1) >= Pcm16::frames_in(190), "{}", rig.heard(1));
+
+    rig.played.clear();
+    rig.play(2, 100);
+    rig.send(Command::EndSegment { segment: Segment(2) });
+    (0..20).for_each(|_| rig.tick(0.0));
+    assert_eq!(rig.heard(2), Pcm16::frames_in(100), "a speaker that is back plays what comes next");
+    let flushes = rig.events.iter().filter(|e| matches!(e, Event::Flushed { .. })).count();
+    assert_eq!(flushes, 1);
+}
+
+#[test]
 fn a_device_that_dies_is_said_once() {
     let mut rig = Rig::new(48_000, 1);
     rig.devices.say(BackendEvent::Lost(Direction::Input, "unplugged".into()));

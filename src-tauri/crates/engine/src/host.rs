@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeSet, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, Sender, channel},
@@ -49,6 +50,7 @@ enum Mail {
     NewSession { emit: Emit },
     Report { epoch: u64, report: StageReport },
     Loaded { what: &'static str, result: Result<(), StageError> },
+    Faulted { what: &'static str, error: StageError },
     Stop,
 }
 
@@ -105,6 +107,7 @@ fn run(messages: &Receiver<Mail>, stages: Stages, mut emit: Emit) {
                 }
             }
             Mail::Loaded { what, result } => core.handle(Input::Loading(loading.handle(what, result))),
+            Mail::Faulted { what, error } => core.handle(Input::Loading(loading.handle_fault(what, error))),
             Mail::NewSession { emit: to } => {
                 emit = to;
                 epoch += 1;
@@ -161,6 +164,12 @@ impl Loading {
         self.state()
     }
 
+    fn handle_fault(&mut self, what: &'static str, error: StageError) -> EngineState {
+        tracing::error!(what, %error, "A stage panicked");
+        self.broken.push_back((what, error));
+        self.state()
+    }
+
     fn state(&self) -> EngineState {
         match self.broken.front() {
             Some((what, error)) => EngineState::Broken { what: (*what).into(), message: error.to_string() },
@@ -203,13 +212,13 @@ struct Speak {
 impl Stages {
     fn start(loaders: StageLoaders, inbox: &Sender<Mail>) -> Self {
         let cancelled = Cancelled::default();
-        let detector = stage("speech detector", loaders.detector, inbox, |stage, work, report| {
+        let detector = stage("speech detector", loaders.detector, inbox, &cancelled, |stage, _, work, report| {
             let windows = match (stage, work) {
                 (Ok(stage), Listen::Reset) => {
                     stage.reset();
                     return;
                 }
-                (Ok(stage), Listen::Pcm(pcm)) => stage.listen(&pcm),
+                (Ok(stage), Listen::Pcm(pcm)) => stage.listen(pcm),
                 (Err(_), _) => return,
             };
             match windows {
@@ -221,26 +230,30 @@ impl Stages {
                 Err(error) => tracing::error!(%error, "Failed to look for speech"),
             }
         });
-        let judge = stage("end-of-turn model", loaders.judge, inbox, |stage, (job, pcm), report| {
+        let judge = stage("end-of-turn model", loaders.judge, inbox, &cancelled, |stage, _, (job, pcm), report| {
             // Without a judgement a turn ends by its longest silence.
             if let Ok(stage) = stage
-                && let Ok(probability) = stage.judge(&pcm)
+                && let Ok(probability) = stage.judge(pcm)
             {
-                report(StageReport::Judged { job, probability });
+                report(StageReport::Judged { job: *job, probability });
             }
         });
-        let transcriber = stage("transcriber", loaders.transcriber, inbox, |stage, (job, pcm), report| {
-            let result = stage.and_then(|s| s.transcribe(&pcm));
-            report(StageReport::Transcribed { job, result });
-        });
-        let stop = cancelled.clone();
-        let language_model =
-            stage("language model", loaders.language_model, inbox, move |stage, work: Write, report| {
+        let transcriber =
+            stage("transcriber", loaders.transcriber, inbox, &cancelled, |stage, _, (job, pcm), report| {
+                let result = stage.and_then(|s| s.transcribe(pcm));
+                report(StageReport::Transcribed { job: *job, result });
+            });
+        let language_model = stage(
+            "language model",
+            loaders.language_model,
+            inbox,
+            &cancelled,
+            |stage, is_cancelled, work: &Write, report| {
                 let job = work.job;
-                let is_cancelled = || stop.contains(job);
-                if is_cancelled() {
+                if is_cancelled(job) {
                     return;
                 }
+                let is_cancelled = || is_cancelled(job);
                 let Some(max_tokens) = work.max_tokens else {
                     if let Err(error) = stage.and_then(|s| s.prefill(&work.messages, &is_cancelled)) {
                         tracing::warn!(%error, "Failed to read ahead");
@@ -252,15 +265,16 @@ impl Stages {
                 if !is_cancelled() {
                     report(StageReport::TextDone { job, result });
                 }
+            },
+        );
+        let synthesizer =
+            stage("voice", loaders.synthesizer, inbox, &cancelled, |stage, is_cancelled, work: &Speak, report| {
+                if is_cancelled(work.job) {
+                    return;
+                }
+                let result = stage.and_then(|s| s.speak(&work.text, &work.voice, work.speed));
+                report(StageReport::Spoken { job: work.job, piece: work.piece, result });
             });
-        let stop = cancelled.clone();
-        let synthesizer = stage("voice", loaders.synthesizer, inbox, move |stage, work: Speak, report| {
-            if stop.contains(work.job) {
-                return;
-            }
-            let result = stage.and_then(|s| s.speak(&work.text, &work.voice, work.speed));
-            report(StageReport::Spoken { job: work.job, piece: work.piece, result });
-        });
         Self { detector, judge, transcriber, language_model, synthesizer, cancelled }
     }
 
@@ -291,27 +305,42 @@ impl Stages {
 
     /// Drops the work of an earlier session; its jobs' numbers begin again.
     fn reset(&self, epoch: u64) {
-        self.cancelled.none();
+        self.cancelled.begin(epoch);
         let _ = self.detector.send((epoch, Listen::Reset));
     }
 }
 
 /// Starts a stage's thread: loads it there, then does its work in order.
+///
+/// A stage that panics is not used again: its work fails with words from then on, and the client learns of it.
 fn stage<T: ?Sized + 'static, W: Send + 'static>(
     what: &'static str,
     load: Loader<T>,
     inbox: &Sender<Mail>,
-    work: impl Fn(Result<&mut T, StageError>, W, &mut dyn FnMut(StageReport)) + Send + 'static,
+    cancelled: &Cancelled,
+    work: impl Fn(Result<&mut T, StageError>, &dyn Fn(Job) -> bool, &W, &mut dyn FnMut(StageReport)) + Send + 'static,
 ) -> Sender<(u64, W)> {
     let (queue, jobs) = channel::<(u64, W)>();
     let inbox = inbox.clone();
+    let cancelled = cancelled.clone();
     let run = move || {
-        let mut stage = load();
+        let mut stage = catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(|_| Err(fault()));
         let result = stage.as_ref().map(drop).map_err(Clone::clone);
         let _ = inbox.send(Mail::Loaded { what, result });
         while let Ok((epoch, job)) = jobs.recv() {
-            let stage = stage.as_mut().map(Box::as_mut).map_err(|e| e.clone());
-            work(stage, job, &mut |report| drop(inbox.send(Mail::Report { epoch, report })));
+            if !cancelled.is_current(epoch) {
+                continue;
+            }
+            let is_cancelled = |job| cancelled.contains(epoch, job);
+            let mut report = |report| drop(inbox.send(Mail::Report { epoch, report }));
+            let attempt = AssertUnwindSafe(|| {
+                work(stage.as_mut().map(Box::as_mut).map_err(|e| e.clone()), &is_cancelled, &job, &mut report);
+            });
+            if catch_unwind(attempt).is_err() {
+                stage = Err(fault());
+                let _ = inbox.send(Mail::Faulted { what, error: fault() });
+                work(Err(fault()), &is_cancelled, &job, &mut report);
+            }
         }
     };
     if let Err(error) = std::thread::Builder::new().name(what.into()).spawn(run) {
@@ -320,12 +349,18 @@ fn stage<T: ?Sized + 'static, W: Send + 'static>(
     queue
 }
 
-/// Jobs that are of no use any more, asked by the stages at work on them.
+fn fault() -> StageError {
+    StageError("it was stopped by an error in its own code; the log has the details.".into())
+}
+
+/// Jobs that are of no use any more, asked by the stages at work on them. Jobs' numbers begin again with every
+/// session, so each belongs to an epoch.
 #[derive(Clone, Default)]
 struct Cancelled(Arc<Mutex<CancelledJobs>>);
 
 #[derive(Default)]
 struct CancelledJobs {
+    epoch: u64,
     jobs: BTreeSet<Job>,
     all: bool,
 }
@@ -339,13 +374,21 @@ impl Cancelled {
         }
     }
 
-    fn contains(&self, job: Job) -> bool {
+    fn contains(&self, epoch: u64, job: Job) -> bool {
         let cancelled = self.lock();
-        cancelled.all || cancelled.jobs.contains(&job)
+        cancelled.all || cancelled.epoch != epoch || cancelled.jobs.contains(&job)
     }
 
-    fn none(&self) {
-        self.lock().jobs.clear();
+    fn is_current(&self, epoch: u64) -> bool {
+        let cancelled = self.lock();
+        !cancelled.all && cancelled.epoch == epoch
+    }
+
+    /// Ends the work of earlier sessions.
+    fn begin(&self, epoch: u64) {
+        let mut cancelled = self.lock();
+        cancelled.epoch = epoch;
+        cancelled.jobs.clear();
     }
 
     fn all(&self) {

@@ -25,6 +25,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// A link that takes longer to open is lost. Loading models does not count: a server is up before its models are.
 const OPEN_LIMIT: Duration = Duration::from_secs(15);
+/// A link that has lasted so long was a good one, even if nobody has spoken on it.
+const GOOD_LINK: Duration = Duration::from_secs(60);
 
 /// The link's phase and its deadlines.
 #[derive(Debug)]
@@ -32,6 +34,7 @@ pub(crate) struct Connection {
     pub phase: Phase,
     attempts: u32,
     due: Option<Instant>,
+    live_since: Option<Instant>,
 }
 
 /// What follows the loss of a link.
@@ -47,7 +50,7 @@ pub(crate) enum AfterLoss {
 
 impl Connection {
     pub fn new() -> Self {
-        Self { phase: Phase::Idle, attempts: 0, due: None }
+        Self { phase: Phase::Idle, attempts: 0, due: None, live_since: None }
     }
 
     /// Returns when [`Self::handle_timeout`] is due.
@@ -65,14 +68,24 @@ impl Connection {
         self.due = Some(now + OPEN_LIMIT);
     }
 
-    pub fn handle_configured(&mut self) {
+    pub fn handle_configured(&mut self, now: Instant) {
         self.phase = Phase::Live;
         self.due = None;
+        self.live_since = Some(now);
     }
 
-    /// Forgives earlier losses: the server has answered something that is no error.
-    pub fn handle_progress(&mut self) {
+    /// Forgives earlier losses: the server has heard or answered something, and so is more than a greeting.
+    pub fn handle_proof(&mut self) {
         self.attempts = 0;
+    }
+
+    /// The server still loads its models; that it lasts proves nothing.
+    pub fn handle_loading(&mut self) {
+        self.live_since = None;
+    }
+
+    pub fn handle_ready(&mut self, now: Instant) {
+        self.live_since = Some(now);
     }
 
     pub fn close(&mut self) {
@@ -82,6 +95,9 @@ impl Connection {
     pub fn handle_loss(&mut self, now: Instant) -> AfterLoss {
         if self.phase == Phase::Idle {
             return AfterLoss::Nothing;
+        }
+        if self.live_since.take().is_some_and(|since| now.saturating_duration_since(since) >= GOOD_LINK) {
+            self.attempts = 0;
         }
         if self.attempts >= ATTEMPTS {
             self.close();

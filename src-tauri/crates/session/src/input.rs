@@ -13,8 +13,6 @@ pub struct SegmentId(pub u32);
 pub enum Input {
     /// The user did something.
     Action(Action),
-    /// The link to the server is up; its first frame is yet to come.
-    LinkOpened,
     /// The link could not be opened, or is gone.
     LinkClosed(LinkEnd),
     /// The server said something.

@@ -9,6 +9,7 @@ mod conversation;
 mod input;
 mod latency;
 mod playout;
+mod preview;
 mod responses;
 mod session;
 mod tones;

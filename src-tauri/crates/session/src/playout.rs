@@ -171,9 +171,12 @@ impl Playout {
         segments
     }
 
-    /// Nothing of what was received will be heard; it is not cut either, for it is read.
-    pub fn handle_speaker_lost(&mut self) {
+    /// Nothing more of what was received will be heard; it is not cut either, for it is read. Returns what had been
+    /// interrupted before and will have no last word of the speaker.
+    pub fn handle_speaker_lost(&mut self) -> Vec<Cut> {
+        let cut = self.handle_flushed(self.generation);
         self.parts.clear();
+        cut
     }
 
     /// Panics if the ledger contradicts itself. For tests.
@@ -189,7 +192,8 @@ impl Playout {
         self.parts.iter().position(|p| same(p) && p.response_id == at.response_id && p.state == PartState::Receiving)
     }
 
-    fn bury(&mut self, name: String) {
+    /// Drops audio of this response, or of this item, from now on.
+    pub fn bury(&mut self, name: String) {
         if !name.is_empty() && !self.dead.contains(&name) {
             self.dead.push_back(name);
             if self.dead.len() > DEAD_KEPT {

@@ -107,11 +107,15 @@ impl ResponseSequencer {
         self.release(now)
     }
 
-    /// The server runs a response that this side does not know of: ask again when it ends.
+    /// The server runs a response of its own, which this side may or may not have heard of: ask again when it ends.
     pub fn handle_already_active(&mut self) {
-        if let State::Requested { .. } = self.state {
-            self.state = State::Active { id: String::new() };
-            self.queued = true;
+        match self.state {
+            State::Requested { .. } => {
+                self.state = State::Active { id: String::new() };
+                self.queued = true;
+            }
+            State::Active { .. } => self.queued = true,
+            State::Free | State::Cancelling { .. } => {}
         }
     }
 

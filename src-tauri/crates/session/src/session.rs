@@ -1,21 +1,23 @@
+mod received;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Instant,
 };
 
 use protocol::{
-    ApiError, AudioConfig, ClientEvent, ContentPart, EngineState, InputAudioConfig, Item, Modality, OutputAudioConfig,
-    Pcm16, Response, ResponseAudio, ResponseAudioOutput, ResponseConfig, ResponseStatus, Role, ServerEvent,
-    SessionKind, Transcription, TurnDetection, Voice,
+    AudioConfig, ClientEvent, ContentPart, InputAudioConfig, Item, Modality, OutputAudioConfig, Pcm16, ResponseAudio,
+    ResponseAudioOutput, ResponseConfig, Role, SessionKind, Transcription, TurnDetection, Voice,
 };
 
 use crate::{
-    Action, AgentState, Config, Input, ItemState, ItemView, LatencyView, LinkEnd, LoadingView, NoticeAction,
-    NoticeView, Output, Phase, Severity, Speaker, StatusView, View, ViewEvent,
+    Action, AgentState, Config, Input, ItemView, LatencyView, LinkEnd, LoadingView, NoticeAction, NoticeView, Output,
+    Phase, Severity, Speaker, StatusView, View, ViewEvent,
     connection::{AfterLoss, Connection},
     conversation::{Conversation, Place},
     latency::Latency,
     playout::{Cut, Playout, heard_chars},
+    preview::Preview,
     responses::{ResponseSequencer, Say},
 };
 
@@ -25,16 +27,6 @@ const PREVIEW: &str = "vivavoce_preview";
 const LINK: &str = "link";
 /// Notice about the models.
 const MODELS: &str = "models";
-/// Errors that another try would only repeat (protocol: errors, "fatal").
-const FATAL: &[&str] = &[
-    "invalid_api_key",
-    "insufficient_quota",
-    "account_deactivated",
-    "billing_hard_limit_reached",
-    "invalid_model",
-    "model_not_found",
-    "beta_api_shape_disabled",
-];
 
 /// One conversation with one user, over as many links as it takes.
 ///
@@ -59,7 +51,7 @@ pub struct Session {
     unsent: Vec<Output>,
     shown: Option<StatusView>,
     typed: u32,
-    previewing: Option<String>,
+    preview: Preview,
     out: VecDeque<Output>,
 }
 
@@ -84,7 +76,7 @@ impl Session {
             unsent: Vec::new(),
             shown: None,
             typed: 0,
-            previewing: None,
+            preview: Preview::default(),
             out: VecDeque::new(),
         }
     }
@@ -93,7 +85,6 @@ impl Session {
     pub fn handle(&mut self, now: Instant, input: Input) {
         match input {
             Input::Action(action) => self.handle_action(now, action),
-            Input::LinkOpened => {}
             Input::LinkClosed(end) => self.handle_link_closed(now, end),
             Input::Received(event) => self.handle_received(now, *event),
             Input::Mic(pcm) => self.handle_mic(now, pcm),
@@ -102,7 +93,8 @@ impl Session {
             Input::Speaker { works } => {
                 self.speaker_works = works;
                 if !works {
-                    self.playout.handle_speaker_lost();
+                    let cuts = self.playout.handle_speaker_lost();
+                    cuts.into_iter().for_each(|cut| self.truncate(cut));
                 }
             }
             Input::Notice(notice) => self.show_notice(notice),
@@ -237,6 +229,7 @@ impl Session {
             ..ResponseConfig::default()
         };
         let event = ClientEvent::ResponseCreate { response: Some(Box::new(response)) };
+        self.preview.ask();
         if self.connection.phase == Phase::Live {
             self.send(event);
         } else {
@@ -287,204 +280,12 @@ impl Session {
 
     fn forget_link(&mut self) {
         self.responses.reset();
+        self.preview = Preview::default();
         let ended = self.playout.handle_loss();
         self.out.extend(ended.into_iter().map(|segment| Output::EndSegment { segment }));
         self.user_speaking = false;
         self.awaiting_answer = false;
         self.loading = None;
-    }
-
-    fn handle_received(&mut self, now: Instant, event: ServerEvent) {
-        if matches!(self.connection.phase, Phase::Idle | Phase::Reconnecting) {
-            return;
-        }
-        if !matches!(event, ServerEvent::Error { .. }) {
-            self.connection.handle_progress();
-        }
-        match event {
-            ServerEvent::SessionCreated { .. } => {
-                if self.connection.phase == Phase::Connecting {
-                    self.connection.handle_first_frame(now);
-                    self.send_config();
-                }
-            }
-            ServerEvent::SessionUpdated { .. } => {
-                if self.connection.phase == Phase::Configuring {
-                    self.go_live(now);
-                }
-            }
-            ServerEvent::Error { error } => self.handle_error(now, error),
-            ServerEvent::EngineStatus { state } => self.handle_engine(state),
-            ServerEvent::SpeechStarted { item_id, .. } => {
-                self.user_speaking = true;
-                self.silence();
-                let views = self.conversation.add(&item_id, Speaker::User, Place::End);
-                self.show_items(views);
-            }
-            ServerEvent::SpeechStopped { .. } => {
-                self.user_speaking = false;
-                self.latency.handle_end_of_turn(now);
-            }
-            ServerEvent::Committed { item_id, previous_item_id } => {
-                self.user_speaking = false;
-                self.awaiting_answer = true;
-                self.place(&item_id, Speaker::User, previous_item_id.as_deref());
-            }
-            ServerEvent::Cleared => self.user_speaking = false,
-            ServerEvent::ItemAdded { previous_item_id, item } => {
-                if let (Some(id), Some(speaker)) = (&item.id, speaker(&item)) {
-                    self.place(id, speaker, previous_item_id.as_deref());
-                }
-            }
-            ServerEvent::ItemDeleted { item_id } => {
-                if self.conversation.remove(&item_id) {
-                    self.awaiting_answer = false;
-                    self.out.push_back(Output::View(ViewEvent::ItemRemoved { id: item_id }));
-                }
-            }
-            ServerEvent::ItemTruncated { item_id, transcript, .. } => {
-                if let Some(kept) = transcript {
-                    let view = self.conversation.cut(&item_id, kept.chars().count());
-                    self.show_items(view);
-                }
-            }
-            ServerEvent::InputTranscriptionDelta { item_id, delta, .. } => {
-                let view = self.conversation.append(&item_id, &delta);
-                self.show_items(view);
-            }
-            ServerEvent::InputTranscriptionCompleted { item_id, transcript, .. } => {
-                let view = self.conversation.complete(&item_id, transcript.trim());
-                self.show_items(view);
-            }
-            ServerEvent::InputTranscriptionFailed { item_id, error, .. } => {
-                self.awaiting_answer = false;
-                let view = self.conversation.settle(&item_id, ItemState::Failed);
-                self.show_items(view);
-                let words = format!("What you said could not be written down: {}", error.message);
-                self.notify("transcription", Severity::Warning, words, NoticeAction::Dismiss);
-            }
-            ServerEvent::ResponseCreated { response } => self.handle_response_created(now, &response),
-            ServerEvent::ResponseDone { response } => self.handle_response_done(now, &response),
-            ServerEvent::OutputItemAdded { response_id, item, .. } => {
-                let preview = !response_id.is_empty() && self.previewing.as_deref() == Some(&response_id);
-                if !preview && let (Some(id), Some(speaker)) = (&item.id, speaker(&item)) {
-                    let views = self.conversation.add(id, speaker, Place::End);
-                    self.show_items(views);
-                }
-            }
-            ServerEvent::OutputTextDelta { at, delta } | ServerEvent::OutputTranscriptDelta { at, delta } => {
-                if !self.playout.is_dead(&at) {
-                    let view = self.conversation.append(&at.item_id, &delta);
-                    self.show_items(view);
-                }
-            }
-            ServerEvent::OutputTextDone { at, text } | ServerEvent::OutputTranscriptDone { at, transcript: text } => {
-                if !self.playout.is_dead(&at) {
-                    let view = self.conversation.complete(&at.item_id, &text);
-                    self.show_items(view);
-                }
-            }
-            ServerEvent::OutputAudioDelta { at, delta } => {
-                if self.speaker_works
-                    && let Some((segment, pcm)) = self.playout.receive(&at, &delta)
-                {
-                    self.latency.handle_audio(now);
-                    self.out.push_back(Output::Play { segment, pcm });
-                }
-            }
-            ServerEvent::OutputAudioDone { at } => {
-                if let Some(segment) = self.playout.finish(&at) {
-                    self.out.push_back(Output::EndSegment { segment });
-                }
-            }
-            ServerEvent::ItemDone { .. }
-            | ServerEvent::ItemRetrieved { .. }
-            | ServerEvent::OutputItemDone { .. }
-            | ServerEvent::ContentPartAdded { .. }
-            | ServerEvent::ContentPartDone { .. }
-            | ServerEvent::Unknown(_) => {}
-        }
-    }
-
-    fn go_live(&mut self, now: Instant) {
-        self.connection.handle_configured();
-        self.hide_notice(LINK);
-        for item in self.conversation.replay() {
-            self.send(ClientEvent::ConversationItemCreate { previous_item_id: None, item });
-        }
-        if self.conversation.awaits_answer() {
-            self.awaiting_answer = true;
-            let say = self.responses.request(now);
-            self.say(say);
-        }
-        let unsent = std::mem::take(&mut self.unsent);
-        self.out.extend(unsent);
-    }
-
-    fn handle_engine(&mut self, state: EngineState) {
-        match state {
-            EngineState::Loading { what, done, total } => self.loading = Some(LoadingView { what, done, total }),
-            EngineState::Ready => {
-                self.loading = None;
-                self.hide_notice(MODELS);
-            }
-            EngineState::Broken { what, message } => {
-                self.loading = None;
-                let words = format!("The {what} cannot be used: {message}");
-                self.notify(MODELS, Severity::Error, words, NoticeAction::InstallModels);
-            }
-        }
-    }
-
-    fn handle_error(&mut self, now: Instant, error: ApiError) {
-        match error.code_or_kind() {
-            "response_cancel_not_active" => {
-                let say = self.responses.handle_nothing_to_cancel(now);
-                self.say(say);
-            }
-            "input_audio_buffer_commit_empty" | "unsupported_content_type" => {}
-            "conversation_already_has_active_response" => self.responses.handle_already_active(),
-            code if FATAL.contains(&code) => {
-                self.out.push_back(Output::Disconnect);
-                self.handle_link_closed(now, LinkEnd::Refused(error.message));
-            }
-            _ => {
-                if self.connection.phase == Phase::Configuring {
-                    self.out.push_back(Output::Disconnect);
-                    let words = format!("The server refused the settings: {}", error.message);
-                    self.handle_link_closed(now, LinkEnd::Refused(words));
-                    return;
-                }
-                self.notify("server", Severity::Warning, error.message, NoticeAction::Dismiss);
-            }
-        }
-    }
-
-    fn handle_response_created(&mut self, now: Instant, response: &Response) {
-        if is_preview(response) {
-            self.previewing = Some(response.id.clone());
-            return;
-        }
-        self.awaiting_answer = false;
-        self.latency.handle_response(now);
-        let say = self.responses.handle_created(&response.id, now);
-        self.say(say);
-    }
-
-    fn handle_response_done(&mut self, now: Instant, response: &Response) {
-        for id in response.output.iter().filter_map(|item| item.id.as_deref()) {
-            let view = self.conversation.settle(id, ItemState::Final);
-            self.show_items(view);
-        }
-        if !is_preview(response) {
-            let say = self.responses.handle_done(&response.id, now);
-            self.say(say);
-        }
-        if response.status == ResponseStatus::Failed {
-            let message = response.status_details.as_ref().and_then(|d| d.error.as_ref()).map(|e| e.message.clone());
-            let words = message.unwrap_or_else(|| "The server gave no reason.".into());
-            self.notify("response", Severity::Error, format!("No answer: {words}"), NoticeAction::Dismiss);
-        }
     }
 
     fn handle_mic(&mut self, now: Instant, pcm: Pcm16) {
@@ -539,6 +340,15 @@ impl Session {
             self.awaiting_answer = false;
             self.send(ClientEvent::ResponseCancel { response_id: active.filter(|id| !id.is_empty()) });
         }
+        if let Some(id) = self.preview.cancel() {
+            self.cancel_named(&id);
+        }
+    }
+
+    /// Stops the making of a response, and drops what of it is still on its way.
+    fn cancel_named(&mut self, id: &str) {
+        self.playout.bury(id.to_owned());
+        self.send(ClientEvent::ResponseCancel { response_id: (!id.is_empty()).then(|| id.to_owned()) });
     }
 
     /// Silences the answer; the server stops its making by itself when it hears speech.
@@ -609,8 +419,7 @@ impl Session {
     fn say(&mut self, say: Say) {
         match say {
             Say::Create => self.send(ClientEvent::ResponseCreate { response: None }),
-            Say::Cancel => self.send(ClientEvent::ResponseCancel { response_id: None }),
-            Say::Nothing => {}
+            Say::Cancel | Say::Nothing => {}
         }
     }
 
@@ -679,18 +488,6 @@ impl Session {
         }
         assert!(self.deadline().is_none_or(|due| due > now), "deadline in the past: {self:?}");
     }
-}
-
-fn speaker(item: &Item) -> Option<Speaker> {
-    match (item.kind.as_str(), item.role) {
-        ("message", Some(Role::User)) => Some(Speaker::User),
-        ("message", Some(Role::Assistant)) => Some(Speaker::Assistant),
-        _ => None,
-    }
-}
-
-fn is_preview(response: &Response) -> bool {
-    response.metadata.as_ref().is_some_and(|m| m.contains_key(PREVIEW))
 }
 
 /// Returns a voice's own name: `af_heart` is Heart.

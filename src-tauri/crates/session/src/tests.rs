@@ -3,7 +3,8 @@ mod properties;
 use std::time::{Duration, Instant};
 
 use protocol::{
-    At, AudioBytes, ClientEvent, ContentPart, Item, Pcm16, Response, ResponseStatus, Role, ServerEvent, StatusDetails,
+    At, AudioBytes, ClientEvent, ContentPart, EngineState, Item, Pcm16, Response, ResponseStatus, Role, ServerEvent,
+    StatusDetails,
 };
 
 use crate::*;
@@ -23,7 +24,6 @@ impl Rig {
     fn live() -> Self {
         let mut rig = Self::new();
         rig.act(Action::StartTalk);
-        rig.step(Input::LinkOpened);
         rig.receive(ServerEvent::SessionCreated { session: Box::default() });
         rig.receive(ServerEvent::SessionUpdated { session: Box::default() });
         rig
@@ -256,6 +256,101 @@ fn gives_up_after_five_tries_in_words_with_a_button() {
     let view = rig.session.view();
     assert_eq!((view.status.phase, view.status.mic_open), (Phase::Idle, false));
     assert_eq!((view.notices[0].severity, view.notices[0].action), (Severity::Error, NoticeAction::Retry));
+}
+
+#[test]
+fn an_engine_that_dies_while_it_loads_is_not_started_for_ever() {
+    let mut rig = Rig::live();
+    let mut starts = 0;
+    while rig.session.view().status.phase != Phase::Idle {
+        let state = EngineState::Loading { what: "models".into(), done: 1, total: 5 };
+        rig.receive(ServerEvent::EngineStatus { state });
+        rig.receive(ServerEvent::EngineStatus { state: EngineState::Ready });
+        rig.step(Input::LinkClosed(LinkEnd::Lost("the engine's process ended".into())));
+        if rig.session.deadline().is_some() {
+            rig.wait();
+            rig.receive(ServerEvent::SessionCreated { session: Box::default() });
+            rig.receive(ServerEvent::SessionUpdated { session: Box::default() });
+        }
+        starts += 1;
+        assert!(starts < 10, "started again and again");
+    }
+    assert_eq!(rig.session.view().notices[0].action, NoticeAction::Retry);
+}
+
+#[test]
+fn losses_of_a_link_that_had_worked_are_forgiven() {
+    let mut rig = Rig::live();
+    for _ in 0..20 {
+        rig.receive(speech_started("item_U1"));
+        rig.step(Input::LinkClosed(LinkEnd::Lost("gone".into())));
+        rig.wait();
+        rig.receive(ServerEvent::SessionCreated { session: Box::default() });
+        rig.receive(ServerEvent::SessionUpdated { session: Box::default() });
+        assert_eq!(rig.session.view().status.phase, Phase::Live);
+    }
+    for _ in 0..20 {
+        rig.now += Duration::from_secs(61);
+        rig.step(Input::LinkClosed(LinkEnd::Lost("gone".into())));
+        rig.wait();
+        rig.receive(ServerEvent::SessionCreated { session: Box::default() });
+        rig.receive(ServerEvent::SessionUpdated { session: Box::default() });
+        assert_eq!(rig.session.view().status.phase, Phase::Live);
+    }
+}
+
+#[test]
+fn a_question_refused_for_a_response_that_began_first_is_asked_when_that_ends() {
+    let mut rig = Rig::live();
+    rig.act(Action::SendText { text: "Hi".into() });
+    rig.receive(created("resp_server"));
+    let error = protocol::ApiError::invalid_request("conversation_already_has_active_response", "Busy.");
+    rig.receive(ServerEvent::Error { error });
+    let outputs = rig.receive(done("resp_server", ResponseStatus::Completed));
+    assert_eq!(sent(&outputs), [ClientEvent::ResponseCreate { response: None }]);
+}
+
+#[test]
+fn an_answer_cancelled_before_it_had_a_name_is_not_heard() {
+    let mut rig = Rig::live();
+    rig.act(Action::SendText { text: "Hi".into() });
+    rig.act(Action::Interrupt);
+    let outputs = rig.receive(created("resp_1"));
+    assert_eq!(sent(&outputs), [ClientEvent::ResponseCancel { response_id: Some("resp_1".into()) }]);
+    assert!(rig.receive(audio(100)).iter().all(|o| !matches!(o, Output::Play { .. })));
+}
+
+fn preview(id: &str) -> ServerEvent {
+    let metadata = Some([("vivavoce_preview".to_owned(), "Hello.".to_owned())].into());
+    ServerEvent::ResponseCreated { response: Box::new(Response { id: id.into(), metadata, ..Response::default() }) }
+}
+
+#[test]
+fn of_two_samples_of_voices_the_later_is_heard_and_the_earlier_is_not_made() {
+    let mut rig = Rig::live();
+    rig.act(Action::PreviewVoice { voice: "af_heart".into() });
+    rig.act(Action::PreviewVoice { voice: "bm_george".into() });
+    let cancel = |id: &str| [ClientEvent::ResponseCancel { response_id: Some(id.into()) }];
+    assert_eq!(sent(&rig.receive(preview("resp_p1"))), cancel("resp_p1"));
+    assert_eq!(sent(&rig.receive(preview("resp_1"))), []);
+    assert!(rig.receive(audio(100)).iter().any(|o| matches!(o, Output::Play { .. })));
+
+    let outputs = rig.act(Action::Interrupt);
+    assert_eq!(flushes(&outputs).len(), 1);
+    assert_eq!(sent(&outputs), cancel("resp_1"));
+    assert!(sent(&rig.act(Action::Interrupt)).is_empty());
+}
+
+#[test]
+fn a_speaker_that_dies_in_an_interruption_leaves_the_server_knowing_what_was_heard() {
+    let mut rig = Rig::speaking();
+    rig.step(Input::Heard { segment: SegmentId(0), frames: Pcm16::frames_in(400) });
+    rig.receive(speech_started("item_U1"));
+    let outputs = rig.step(Input::Speaker { works: false });
+    assert!(
+        matches!(&sent(&outputs)[..], [ClientEvent::ConversationItemTruncate { audio_end_ms: 400, .. }]),
+        "{outputs:?}"
+    );
 }
 
 #[test]

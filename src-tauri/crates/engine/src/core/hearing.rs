@@ -34,6 +34,11 @@ pub(super) struct Hearing {
     start: u64,
     samples: Vec<i16>,
     looked_at: u64,
+    /// Frames that the detector was given, and those it never saw: it counts only the former.
+    listened: u64,
+    unlistened: u64,
+    /// Its reports up to here are of before it was switched off.
+    deaf_until: u64,
     prefix_ms: u64,
     turn: Option<Turn>,
     transcribing: Option<Transcribing>,
@@ -93,6 +98,9 @@ impl Hearing {
             start: 0,
             samples: Vec::new(),
             looked_at: 0,
+            listened: 0,
+            unlistened: 0,
+            deaf_until: 0,
             prefix_ms: PREFIX_MS,
             turn: None,
             transcribing: None,
@@ -108,7 +116,11 @@ impl Hearing {
         };
         match &mut self.turns {
             Some(turns) => turns.configure(config),
-            None => self.turns = Some(Turns::new(config)),
+            None => {
+                self.turns = Some(Turns::new(config));
+                self.deaf_until = self.listened;
+                self.looked_at = self.end();
+            }
         }
     }
 
@@ -156,8 +168,10 @@ impl EngineCore {
         }
         self.hearing.samples.extend_from_slice(&pcm.0);
         if self.hearing.turns.is_some() {
+            self.hearing.listened += pcm.frames();
             self.out.push_back(Output::Listen(pcm));
         } else {
+            self.hearing.unlistened += pcm.frames();
             // Manual turns are held to what a client may append at once many times over: ten minutes.
             let most = Pcm16::frames_in(600_000) as usize;
             let excess = self.hearing.samples.len().saturating_sub(most);
@@ -208,6 +222,10 @@ impl EngineCore {
     }
 
     pub(super) fn handle_window(&mut self, end: u64, probability: f32) {
+        if end <= self.hearing.deaf_until {
+            return;
+        }
+        let end = end + self.hearing.unlistened;
         let begin = std::mem::replace(&mut self.hearing.looked_at, end);
         let Some(turns) = &mut self.hearing.turns else { return };
         for event in turns.handle_window(begin, end, probability) {

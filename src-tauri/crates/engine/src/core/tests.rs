@@ -512,3 +512,22 @@ fn wrong_requests_are_answered_and_the_session_lives_on() {
         ]
     );
 }
+
+#[test]
+fn times_stay_true_over_a_stretch_without_turn_detection() {
+    let mut rig = Rig::new();
+    rig.hear(&[0.0; 10]);
+    rig.update(None);
+    let audio = AudioBytes(vec![0; Pcm16::frames_in(1000) as usize * 2]);
+    rig.client(ClientEvent::InputAudioBufferAppend { audio });
+    rig.update(Some(TurnDetection::SemanticVad { eagerness: None, create_response: None, interrupt_response: None }));
+    rig.stage(StageReport::Window { end: rig.end, probability: 0.9 });
+    rig.events.clear();
+    rig.hear(&[0.0, 0.9, 0.9, 0.9]);
+    let started = rig.events.iter().find_map(|e| match e {
+        ServerEvent::SpeechStarted { audio_start_ms, .. } => Some(*audio_start_ms),
+        _ => None,
+    });
+    // Ten windows, the second that nobody looked at, one window of silence; 300 ms of prefix come off.
+    assert_eq!(started, Some(10 * 32 + 1000 + 32 - 300));
+}

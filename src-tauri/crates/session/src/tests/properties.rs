@@ -7,7 +7,6 @@ use super::*;
 #[derive(Clone, Debug)]
 enum Op {
     Act(Action),
-    LinkOpened,
     LinkLost,
     LinkRefused,
     Receive(ServerEvent),
@@ -67,7 +66,6 @@ fn op() -> impl Strategy<Value = Op> {
     ];
     prop_oneof![
         4 => action.prop_map(Op::Act),
-        2 => Just(Op::LinkOpened),
         1 => Just(Op::LinkLost),
         1 => Just(Op::LinkRefused),
         16 => event.prop_map(Op::Receive),
@@ -131,7 +129,6 @@ proptest! {
         for op in ops {
             let outputs = match op {
                 Op::Act(action) => rig.act(action),
-                Op::LinkOpened => rig.step(Input::LinkOpened),
                 Op::LinkLost => { world.asked = 0; rig.step(Input::LinkClosed(LinkEnd::Lost("gone".into()))) }
                 Op::LinkRefused => { world.asked = 0; rig.step(Input::LinkClosed(LinkEnd::Refused("no".into()))) }
                 Op::Receive(event) => {
