@@ -1,5 +1,11 @@
 //! Whole behaviours, a module each. Those marked ignored need models, or a desktop: `cargo xtask test` gives them both.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests"
+)]
 
 mod bad_input;
 mod conversation;

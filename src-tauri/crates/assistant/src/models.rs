@@ -65,12 +65,12 @@ pub enum InstallError {
 }
 
 fn disk(what: &str, source: &io::Error) -> String {
-    match source.kind() {
-        io::ErrorKind::StorageFull => {
-            format!("The disk is full: {what} could not be written. Free some room and try again; nothing is lost.")
-        }
-        _ => format!("{what} could not be written: {source}."),
+    if source.kind() == io::ErrorKind::StorageFull {
+        return format!(
+            "The disk is full: {what} could not be written. Free some room and try again; nothing is lost."
+        );
     }
+    format!("{what} could not be written: {source}.")
 }
 
 /// Returns loaders of the on-device stages for models in `folder`; none in a build without them.

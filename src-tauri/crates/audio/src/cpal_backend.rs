@@ -76,18 +76,15 @@ impl CpalBackend {
     fn on_error(&self, direction: Direction) -> impl FnMut(cpal::Error) + Send + 'static {
         let say = self.say.clone();
         move |error| {
-            let event = match error.kind() {
-                ErrorKind::Xrun => BackendEvent::Xrun(direction),
-                ErrorKind::StreamInvalidated | ErrorKind::DeviceNotAvailable => {
-                    BackendEvent::Lost(direction, error.to_string())
-                }
+            let kind = error.kind();
+            if kind == ErrorKind::Xrun {
+                let _ = say.send(BackendEvent::Xrun(direction));
+            } else if matches!(kind, ErrorKind::StreamInvalidated | ErrorKind::DeviceNotAvailable) {
+                let _ = say.send(BackendEvent::Lost(direction, error.to_string()));
+            } else {
                 // ALSA over PulseAudio reports dozens of these at start and then plays fine.
-                _ => {
-                    tracing::debug!(%error, ?direction, "The audio driver reported an error");
-                    return;
-                }
-            };
-            let _ = say.send(event);
+                tracing::debug!(%error, ?direction, "The audio driver reported an error");
+            }
         }
     }
 }
@@ -104,6 +101,7 @@ impl Backend for CpalBackend {
         let config = stream_config(&supported, INPUT_BUFFER_MS);
         let callback = make(StreamFormat { rate: config.sample_rate, channels: config.channels });
         let on_error = self.on_error(direction);
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add formats; the rest is refused in words")]
         let stream = match supported.sample_format() {
             SampleFormat::F32 => capture::<f32>(&device, config, callback, on_error),
             SampleFormat::I16 => capture::<i16>(&device, config, callback, on_error),
@@ -131,6 +129,7 @@ impl Backend for CpalBackend {
         let config = stream_config(&supported, buffer_ms);
         let callback = make(StreamFormat { rate: config.sample_rate, channels: config.channels });
         let on_error = self.on_error(direction);
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add formats; the rest is refused in words")]
         let stream = match supported.sample_format() {
             SampleFormat::F32 => render::<f32>(&device, config, callback, on_error),
             SampleFormat::I16 => render::<i16>(&device, config, callback, on_error),
@@ -222,8 +221,9 @@ fn render<S: SizedSample + FromSample<f32>>(
 }
 
 fn failed(direction: Direction, error: &cpal::Error) -> AudioError {
-    match error.kind() {
-        ErrorKind::PermissionDenied => AudioError::PermissionDenied(direction),
-        _ => AudioError::Failed(direction, error.to_string()),
+    if error.kind() == ErrorKind::PermissionDenied {
+        AudioError::PermissionDenied(direction)
+    } else {
+        AudioError::Failed(direction, error.to_string())
     }
 }

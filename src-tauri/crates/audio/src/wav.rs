@@ -15,10 +15,11 @@ pub enum WavError {
 
 impl From<hound::Error> for WavError {
     fn from(error: hound::Error) -> Self {
-        match error {
-            hound::Error::IoError(e) if e.kind() != std::io::ErrorKind::Other => Self::Io(e),
-            other => Self::Format(other.to_string()),
+        if let hound::Error::IoError(e) = error {
+            // The library calls a file that is cut short an error of this kind.
+            return if e.kind() == std::io::ErrorKind::Other { Self::Format(e.to_string()) } else { Self::Io(e) };
         }
+        Self::Format(error.to_string())
     }
 }
 

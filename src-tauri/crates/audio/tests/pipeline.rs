@@ -1,5 +1,5 @@
 //! The whole pipeline on devices that are ticked by hand.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "tests")]
 
 use audio::{
     AudioError, BackendEvent, Command, Direction, Dsp, Event, FakeDevices, Segment, StreamFormat, level_of, read_wav,
@@ -51,7 +51,7 @@ impl Rig {
             Event::Heard { segment: s, frames } if s.0 == segment => Some(*frames),
             _ => None,
         });
-        heard.last().unwrap_or(0)
+        heard.max().unwrap_or(0)
     }
 
     fn captured(&self) -> Vec<i16> {

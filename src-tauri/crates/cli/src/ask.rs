@@ -54,14 +54,17 @@ pub(crate) async fn ask(text: &str, who: Who, json: bool) -> Exit {
     assistant.act(Action::SendText { text: text.to_owned() }).await;
     let answer = async {
         while let Some(event) = events.recv().await {
-            match event {
-                ViewEvent::Item { item } if item.speaker == Speaker::Assistant && item.state == ItemState::Final => {
-                    return Ok(item.text);
-                }
-                ViewEvent::Notice { notice } if notice.severity == Severity::Error && notice.id != "speaker" => {
-                    return Err(notice.text);
-                }
-                _ => {}
+            if let ViewEvent::Item { item } = &event
+                && item.speaker == Speaker::Assistant
+                && item.state == ItemState::Final
+            {
+                return Ok(item.text.clone());
+            }
+            if let ViewEvent::Notice { notice } = event
+                && notice.severity == Severity::Error
+                && notice.id != "speaker"
+            {
+                return Err(notice.text);
             }
         }
         Err("The conversation ended without an answer.".into())

@@ -87,10 +87,10 @@ pub(crate) async fn converse(args: Args, json: bool) -> Exit {
     if let Ok(mut log) = log.lock() {
         log.flush();
     }
-    match exit {
-        Exit::NoAnswer => fail(json, exit, "The last answer had not been played a minute after the recording ended."),
-        other => other,
+    if exit == Exit::NoAnswer {
+        return fail(json, exit, "The last answer had not been played a minute after the recording ended.");
     }
+    exit
 }
 
 /// Waits until the engine has loaded, so that no word is lost.

@@ -122,6 +122,7 @@ fn run(messages: &Receiver<Mail>, stages: Stages, mut emit: Emit) {
 }
 
 fn new_core(epoch: u64) -> EngineCore {
+    #[expect(clippy::disallowed_methods, reason = "the host is the core's outside: here its clock is read")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let seed = format!("{:08x}{:02x}", now.as_millis() as u32, epoch % 256);
     EngineCore::new(&seed, now.as_secs() + SESSION_SECONDS)
@@ -129,12 +130,11 @@ fn new_core(epoch: u64) -> EngineCore {
 
 fn drain(core: &mut EngineCore, stages: &Stages, epoch: u64, events: &mut u64, emit: &mut Emit) {
     while let Some(output) = core.poll() {
-        match output {
-            Output::Send(event) => {
-                *events += 1;
-                emit(event.to_json(Some(&format!("event_{events}"))));
-            }
-            other => stages.hand_out(epoch, other),
+        if let Output::Send(event) = output {
+            *events += 1;
+            emit(event.to_json(Some(&format!("event_{events}"))));
+        } else {
+            stages.hand_out(epoch, output);
         }
     }
 }

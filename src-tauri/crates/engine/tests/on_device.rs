@@ -1,6 +1,6 @@
 //! The real models. `cargo xtask test` installs them, says where they lie, and runs these.
 #![cfg(feature = "on-device")]
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::disallowed_methods, reason = "tests")]
 
 use std::{path::PathBuf, time::Instant};
 

@@ -123,9 +123,6 @@ impl ClientEvent {
     }
 
     fn value(&self) -> Value {
-        match self {
-            Self::Unknown(raw) => raw.clone(),
-            known => serde_json::to_value(known).unwrap_or_default(),
-        }
+        if let Self::Unknown(raw) = self { raw.clone() } else { serde_json::to_value(self).unwrap_or_default() }
     }
 }

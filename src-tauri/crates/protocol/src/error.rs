@@ -43,15 +43,16 @@ impl<'de> Deserialize<'de> for ApiError {
     /// Accepts the object, or a bare string as some compatible servers send.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-        Ok(match Value::deserialize(deserializer)? {
-            Value::String(message) => Self { kind: "error".into(), message, ..Self::default() },
-            value => Self {
-                kind: text(&value, "type").unwrap_or_default(),
-                code: text(&value, "code"),
-                message: text(&value, "message").unwrap_or_default(),
-                param: text(&value, "param"),
-                event_id: text(&value, "event_id"),
-            },
+        let value = Value::deserialize(deserializer)?;
+        if let Value::String(message) = value {
+            return Ok(Self { kind: "error".into(), message, ..Self::default() });
+        }
+        Ok(Self {
+            kind: text(&value, "type").unwrap_or_default(),
+            code: text(&value, "code"),
+            message: text(&value, "message").unwrap_or_default(),
+            param: text(&value, "param"),
+            event_id: text(&value, "event_id"),
         })
     }
 }

@@ -1,3 +1,5 @@
+#![allow(clippy::wildcard_enum_match_arm, reason = "tests pick what they look at")]
+
 use serde_json::{Value, json};
 
 use crate::*;

@@ -1,3 +1,5 @@
+#![allow(clippy::wildcard_enum_match_arm, clippy::disallowed_methods, reason = "tests pick what they look at")]
+
 use std::collections::VecDeque;
 
 use protocol::{
