@@ -108,7 +108,7 @@ pub(crate) fn lint() -> anyhow::Result<()> {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
     if output("cargo", &["deny", "--version"]).is_some() {
-        run(&mut cargo(&["deny", "check", "--config", ".github/deny.toml", "licenses", "bans", "sources"]))?;
+        run(&mut cargo(&["deny", "--config", ".github/deny.toml", "check", "licenses", "bans", "sources"]))?;
     } else {
         println!("   cargo-deny is not installed: licences are not checked (`cargo install cargo-deny`)");
     }

@@ -69,13 +69,24 @@ pub(crate) fn ensure(needs: Needs) -> anyhow::Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    step(&format!("Installing system packages: {}", missing.join(" ")));
+    install(&missing)
+}
+
+/// Installs packages on Debian and Ubuntu.
+///
+/// # Errors
+/// They cannot be had, or the system has another package manager.
+pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
+    if !has("apt-get") {
+        bail!("these are needed, by their names on Debian: {}", packages.join(" "));
+    }
+    step(&format!("Installing system packages: {}", packages.join(" ")));
     let fixed = "-o DPkg::Lock::Timeout=300";
     let mut update = as_root("apt-get");
     run(update.args(fixed.split(' ')).args(["update", "-qq"]))?;
     let mut install = as_root("apt-get");
     install.env("DEBIAN_FRONTEND", "noninteractive").args(fixed.split(' '));
-    run(install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(missing))
+    run(install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages))
 }
 
 /// pip counts wherever it came from.
