@@ -1,11 +1,14 @@
 //! Recordings, models and processes that are not as they should be: each ends in words.
 
-use std::path::Path;
+use std::{path::Path, process::Command, time::Duration};
 
 use support::{
-    cli, converse, home_with_models, link_models,
-    speech::{espeak, silence, write, write_at},
+    NO_SOUND, cli, converse, home_with_models, link_models, program,
+    speech::{espeak, loud_ms, silence, write, write_at},
+    start_converse,
 };
+
+const LIMIT: Duration = Duration::from_secs(90);
 
 #[test]
 fn a_file_that_is_no_recording_is_refused_in_words() {
@@ -99,10 +102,10 @@ fn an_engine_that_is_killed_in_mid_answer_is_started_again_and_told_everything()
     samples.extend(espeak("What is the capital of France?", 150));
     samples.extend(silence(2000));
     write(&path, &samples);
-    let models = home.path().join("models");
-    let killer = std::thread::spawn(move || kill_engine_when_it_talks(&models));
-    let talk = converse(home.path(), &path, &[]);
-    assert!(killer.join().unwrap(), "no engine was found to kill");
+    let mut talk = start_converse(home.path(), &path, &[]);
+    talk.until(LIMIT, "the story", |e| e["event"]["type"] == "response.output_audio.delta");
+    kill_engine(&home.path().join("models"));
+    let talk = talk.end();
     let noticed = talk
         .events
         .iter()
@@ -112,26 +115,100 @@ fn an_engine_that_is_killed_in_mid_answer_is_started_again_and_told_everything()
     assert!(talk.items().last().unwrap().1.contains("Paris"), "{}", talk.report());
 }
 
-/// Finds the engine of one home by its arguments; kills it once it has worked for a while.
-fn kill_engine_when_it_talks(models: &Path) -> bool {
-    let began = std::time::Instant::now();
-    while began.elapsed().as_secs() < 60 {
-        for process in std::fs::read_dir("/proc").unwrap().filter_map(Result::ok) {
-            let args = std::fs::read_to_string(process.path().join("cmdline")).unwrap_or_default();
-            if !(args.contains("engine\0--models") && args.contains(models.to_str().unwrap())) {
-                continue;
-            }
-            let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
-            let ticks: u64 = stat.split(' ').nth(13).and_then(|t| t.parse().ok()).unwrap_or(0);
-            // Loading and reading the instructions take some; the answer to the story is past that.
-            if ticks > 0 && began.elapsed().as_secs() >= 14 {
-                let id = process.file_name();
-                return std::process::Command::new("kill").arg("-9").arg(id).status().unwrap().success();
-            }
-        }
-        std::thread::park_timeout(std::time::Duration::from_millis(100));
+/// Finds the engine of one home by its arguments, and kills it.
+fn kill_engine(models: &Path) {
+    let engine = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok).find(|process| {
+        let args = std::fs::read_to_string(process.path().join("cmdline")).unwrap_or_default();
+        args.contains("engine\0--models") && args.contains(models.to_str().unwrap())
+    });
+    let id = engine.expect("no engine was found to kill").file_name();
+    assert!(Command::new("kill").arg("-9").arg(id).status().unwrap().success());
+}
+
+#[test]
+#[ignore = "needs the models"]
+fn an_hour_of_recording_is_heard_at_once_in_little_memory_and_ends_by_ctrl_c_with_nothing_lost() {
+    let home = home_with_models();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("hour.wav");
+    let spec = hound::WavSpec {
+        channels: 7,
+        sample_rate: 96_000,
+        bits_per_sample: 8,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut question = silence(500);
+    question.extend(espeak("What is the capital of France?", 150));
+    let mut writer = hound::WavWriter::create(&path, spec).unwrap();
+    for sample in question.iter().flat_map(|s| [s >> 8; 4 * 7]) {
+        writer.write_sample(sample).unwrap();
     }
-    false
+    writer.finalize().unwrap();
+    lengthen(&path, 3600 * 96_000 * 7);
+
+    let mut talk = start_converse(home.path(), &path, &["--tone", "brisk"]);
+    talk.until(LIMIT, "the answer", |e| {
+        e["view"]["item"]["speaker"] == "assistant"
+            && e["view"]["item"]["text"].as_str().is_some_and(|t| t.contains("Paris"))
+    });
+    talk.until(LIMIT, "its sound", |e| e["view"]["latency"].is_object());
+    let status = std::fs::read_to_string(format!("/proc/{}/status", talk.process.id())).unwrap();
+    let peak: u64 =
+        status.lines().find_map(|l| l.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok()).unwrap();
+    assert!(
+        peak < 100_000,
+        "{peak} kB for an hour of sound that was {} GB long",
+        3600u64 * 96_000 * 7 * 4 / 1_000_000_000
+    );
+    assert!(Command::new("kill").args(["-INT", &talk.process.id().to_string()]).status().unwrap().success());
+    let talk = talk.end();
+    assert_eq!(talk.output.status.code(), Some(130), "{}", talk.report());
+    assert!(String::from_utf8_lossy(&talk.output.stdout).contains("Paris"), "{}", talk.report());
+    assert!(!loud_ms(&talk.played).is_empty(), "the recording is whole up to here");
+}
+
+/// Makes a WAV longer without writing so much: the file has a hole, which reads as zeros.
+fn lengthen(path: &Path, bytes: u32) {
+    use std::io::{Seek, SeekFrom, Write};
+    let mut file = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let begin = std::fs::read(path).unwrap();
+    let data = begin.windows(4).position(|w| w == b"data").unwrap() as u64 + 4;
+    file.seek(SeekFrom::Start(data)).unwrap();
+    file.write_all(&bytes.to_le_bytes()).unwrap();
+    file.seek(SeekFrom::Start(4)).unwrap();
+    file.write_all(&(bytes + data as u32 - 4).to_le_bytes()).unwrap();
+    file.set_len(data + 4 + u64::from(bytes)).unwrap();
+}
+
+#[test]
+#[ignore = "needs the models"]
+fn a_full_disk_under_the_recording_is_said_and_the_conversation_goes_on() {
+    let home = home_with_models();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("in.wav");
+    let mut question = silence(500);
+    question.extend(espeak("What is the capital of France?", 150));
+    question.extend(silence(2000));
+    write(&path, &question);
+    let args = ["converse", "--tone", "brisk", "--audio", path.to_str().unwrap(), "--out", "/dev/full"];
+    let output = cli(home.path(), &args);
+    let words = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.contains("Paris") && words.contains("recording cannot be written"), "{words}");
+}
+
+#[test]
+fn a_talk_without_a_sound_system_ends_in_words_and_another_way() {
+    let home = tempfile::tempdir().unwrap();
+    let output = Command::new(program("vivavoce-cli"))
+        .env("VIVAVOCE_HOME", home.path())
+        .envs(NO_SOUND.iter().copied())
+        .args(["talk", "--url", "ws://127.0.0.1:9"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    let words = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(words.contains("icrophone") && words.contains("vivavoce-cli ask"), "{words}");
 }
 
 fn copy_links(from: &Path, to: &Path) {

@@ -124,7 +124,7 @@ async fn without_models_the_window_says_what_it_needs_and_how_much() {
 /// Writes down 48 kHz sound with the engine's own ears.
 fn transcribed(samples: &[i16]) -> String {
     let folder = std::env::var_os("VIVAVOCE_MODELS").unwrap().into();
-    let models = engine::on_device::Models { folder, language_model: None };
+    let models = engine::on_device::Models { folder, language_model: None, cache: None };
     let mut ears = (engine::on_device::loaders(&models).transcriber)().unwrap();
     let loud = loud_ms(samples);
     let (from, to) = (loud[0] as usize * 48, (*loud.last().unwrap() as usize + 300) * 48);

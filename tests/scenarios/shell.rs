@@ -262,3 +262,47 @@ async fn a_client_that_comes_next_is_not_kept_waiting_by_the_work_of_the_one_bef
         while let Some(Ok(_)) = socket.next().await {}
     }
 }
+
+fn devices_without(direction: audio::Direction) -> impl FnOnce() -> Box<dyn audio::Backend> + Send {
+    move || Box::new(audio::FakeDevices::new(audio::StreamFormat { rate: 48_000, channels: 1 }).1.without(direction))
+}
+
+/// Asks in writing on a machine that lacks a device; returns what was said of it, once the answer is there.
+async fn ask_without(direction: audio::Direction) -> NoticeView {
+    let script = Script { answers: vec![("time".into(), "It is noon.".into())], ..Script::default() };
+    let assistant = Assistant::start(Setup {
+        config: Config { instructions: "Be brief.".into(), voice: "heart".into(), transcription_model: None },
+        server: Server::InProcess(std::sync::Arc::new(move || loaders(script.clone()))),
+        backend: Box::new(devices_without(direction)),
+        models: None,
+        observer: None,
+    });
+    let (_, _, mut events) = assistant.subscribe().await.unwrap();
+    assistant.act(Action::StartTalk).await;
+    let notice = wait(&mut events, "a notice", |event| match event {
+        ViewEvent::Notice { notice } if notice.severity == Severity::Error => Some(notice.clone()),
+        _ => None,
+    });
+    let notice = notice.await;
+    assistant.act(Action::SendText { text: "What time is it?".into() }).await;
+    wait(&mut events, "the answer", |event| match event {
+        ViewEvent::Item { item } if item.text == "It is noon." && item.state == ItemState::Final => Some(()),
+        _ => None,
+    })
+    .await;
+    notice
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_microphone_the_user_types_and_without_a_speaker_reads() {
+    let notice = ask_without(audio::Direction::Input).await;
+    assert_eq!(
+        (notice.text.as_str(), notice.action),
+        ("No microphone was found. You can still type.", NoticeAction::ChooseDevice)
+    );
+    let notice = ask_without(audio::Direction::Output).await;
+    assert_eq!(
+        (notice.text.as_str(), notice.action),
+        ("No speaker was found. Answers are shown, but not heard.", NoticeAction::ChooseDevice)
+    );
+}

@@ -6,10 +6,14 @@ pub mod window;
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
+
+/// Environment of a machine without a sound system.
+pub const NO_SOUND: &[(&str, &str)] = &[("PULSE_SERVER", "unix:/nowhere"), ("ALSA_CONFIG_PATH", "/dev/null")];
 
 /// Returns a program of this workspace; `cargo build --workspace` has left it beside the tests.
 pub fn program(name: &str) -> PathBuf {
@@ -50,18 +54,62 @@ pub struct Conversation {
     pub played: Vec<i16>,
 }
 
-/// Runs `vivavoce-cli converse` over a recording.
+/// A `vivavoce-cli converse` that runs.
+pub struct Running {
+    /// The process.
+    pub process: Child,
+    dir: tempfile::TempDir,
+}
+
+/// Runs `vivavoce-cli converse` over a recording, to its end.
 pub fn converse(home: &Path, audio: &Path, more: &[&str]) -> Conversation {
+    start_converse(home, audio, more).end()
+}
+
+/// Starts `vivavoce-cli converse` over a recording.
+pub fn start_converse(home: &Path, audio: &Path, more: &[&str]) -> Running {
     let dir = tempfile::tempdir().unwrap();
     let (out, events) = (dir.path().join("out.wav"), dir.path().join("events.jsonl"));
-    let mut args = vec!["converse", "--audio", audio.to_str().unwrap(), "--out", out.to_str().unwrap()];
-    args.extend(["--events", events.to_str().unwrap()]);
-    args.extend(more);
-    let output = cli(home, &args);
-    let text = std::fs::read_to_string(&events).unwrap_or_default();
-    let events = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    let played = hound::WavReader::open(&out).map(|r| r.into_samples::<i16>().map_while(Result::ok).collect());
-    Conversation { output, events, played: played.unwrap_or_default() }
+    let process = Command::new(program("vivavoce-cli"))
+        .env("VIVAVOCE_HOME", home)
+        .args(["converse", "--audio", audio.to_str().unwrap(), "--out", out.to_str().unwrap()])
+        .args(["--events", events.to_str().unwrap()])
+        .args(more)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    Running { process, dir }
+}
+
+impl Running {
+    /// Waits until the event log has a line that `pick` takes.
+    pub fn until(&mut self, limit: Duration, what: &str, pick: impl Fn(&Value) -> bool) {
+        let due = Instant::now() + limit;
+        while !self.events().iter().any(&pick) {
+            assert!(self.process.try_wait().unwrap().is_none(), "{what}: the conversation has ended");
+            assert!(Instant::now() < due, "{what}: not within {limit:?}");
+            std::thread::park_timeout(Duration::from_millis(100));
+        }
+    }
+
+    /// Returns the event log so far.
+    pub fn events(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.dir.path().join("events.jsonl")).unwrap_or_default();
+        text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect()
+    }
+
+    /// Waits for the end.
+    pub fn end(self) -> Conversation {
+        let events = || -> Vec<Value> {
+            let text = std::fs::read_to_string(self.dir.path().join("events.jsonl")).unwrap_or_default();
+            text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+        };
+        let output = self.process.wait_with_output().unwrap();
+        let played = hound::WavReader::open(self.dir.path().join("out.wav"));
+        let played = played.map(|r| r.into_samples::<i16>().map_while(Result::ok).collect());
+        Conversation { output, events: events(), played: played.unwrap_or_default() }
+    }
 }
 
 impl Conversation {

@@ -21,6 +21,11 @@ pub struct Window {
 impl Window {
     /// Opens the app with its files under `home`.
     pub async fn open(home: &Path) -> Self {
+        Self::open_with(home, &[]).await
+    }
+
+    /// Opens the app in an environment of its own.
+    pub async fn open_with(home: &Path, environment: &[(&str, &str)]) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
@@ -28,6 +33,7 @@ impl Window {
             .args([format!("--port={port}"), "--host=127.0.0.1".into()])
             .env("TAURI_WEBVIEW_AUTOMATION", "true")
             .env("VIVAVOCE_HOME", home)
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .spawn()
             .expect("WebKitWebDriver is installed by `cargo xtask test`");
@@ -46,6 +52,13 @@ impl Window {
         let window = Self { page, driver };
         window.element("[data-agent]").await;
         window
+    }
+
+    /// Types a message and sends it.
+    pub async fn write(&self, text: &str) {
+        let line = self.element("[data-test=message]").await;
+        line.send_keys(text).await.unwrap();
+        line.send_keys("\u{e007}").await.unwrap();
     }
 
     /// Waits for an element.

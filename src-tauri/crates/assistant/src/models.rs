@@ -77,7 +77,10 @@ fn disk(what: &str, source: &io::Error) -> String {
 #[cfg_attr(not(feature = "on-device"), expect(unused_variables, reason = "nothing to load them with"))]
 pub fn stages(folder: PathBuf) -> Option<engine::StageLoaders> {
     #[cfg(feature = "on-device")]
-    return Some(engine::on_device::loaders(&engine::on_device::Models { folder, language_model: None }));
+    {
+        let cache = Some(folder.join("cache"));
+        return Some(engine::on_device::loaders(&engine::on_device::Models { folder, language_model: None, cache }));
+    }
     #[cfg(not(feature = "on-device"))]
     None
 }

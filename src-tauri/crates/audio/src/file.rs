@@ -14,8 +14,8 @@ use std::{
 use hound::{SampleFormat, WavSpec, WavWriter};
 
 use crate::{
-    AudioError, BLOCK, Backend, BackendEvent, CaptureCallback, INSIDE_RATE, OpenStream, RenderCallback, StreamFormat,
-    WavError, read_wav, resample_all,
+    AudioError, BLOCK, Backend, BackendEvent, CaptureCallback, Direction, INSIDE_RATE, OpenStream, RenderCallback,
+    StreamFormat, WavError, WavSource,
 };
 
 const FORMAT: StreamFormat = StreamFormat { rate: INSIDE_RATE, channels: 1 };
@@ -52,8 +52,7 @@ impl FileBackend {
     /// # Errors
     /// The input is no WAV, or the output cannot be written.
     pub fn open(input: &Path, output: &Path) -> Result<(Self, FileClock), WavError> {
-        let (samples, rate) = read_wav(input)?;
-        let samples = resample_all(&samples, rate, INSIDE_RATE);
+        let source = WavSource::open(input, INSIDE_RATE)?;
         let spec =
             WavSpec { channels: 1, sample_rate: INSIDE_RATE, bits_per_sample: 16, sample_format: SampleFormat::Int };
         let writer = WavWriter::create(output, spec)?;
@@ -62,8 +61,8 @@ impl FileBackend {
         let running = Arc::new(AtomicBool::new(false));
         let ended = Arc::new(AtomicBool::new(false));
         let timeline = Timeline {
-            samples,
-            writer,
+            source,
+            writer: Some(writer),
             callbacks: Arc::clone(&callbacks),
             running: Arc::clone(&running),
             ended: Arc::clone(&ended),
@@ -95,8 +94,9 @@ impl Drop for FileClock {
 }
 
 struct Timeline {
-    samples: Vec<f32>,
-    writer: WavWriter<BufWriter<File>>,
+    source: WavSource,
+    /// None once the disk has refused.
+    writer: Option<WavWriter<BufWriter<File>>>,
     callbacks: Arc<Mutex<Callbacks>>,
     running: Arc<AtomicBool>,
     ended: Arc<AtomicBool>,
@@ -112,12 +112,17 @@ impl Timeline {
         let mut ticks = 0u32;
         let mut told = false;
         while !self.ended.load(Ordering::Acquire) {
-            if let Err(error) = self.tick(ticks) {
-                tracing::error!(%error, "Failed to write the output recording");
-                break;
-            }
+            let more = match self.tick() {
+                Ok(more) => more,
+                Err(error) => {
+                    let words = format!("the recording cannot be written: {error}");
+                    let _ = self.say.send(BackendEvent::Lost(Direction::Output, words));
+                    self.writer = None;
+                    true
+                }
+            };
             ticks += 1;
-            if !told && ticks as usize * BLOCK >= self.samples.len() {
+            if !told && !more {
                 told = true;
                 let _ = self.say.send(BackendEvent::InputEnded);
             }
@@ -125,16 +130,15 @@ impl Timeline {
                 std::thread::sleep(wait);
             }
         }
-        if let Err(error) = self.writer.finalize() {
+        if let Some(Err(error)) = self.writer.map(WavWriter::finalize) {
             tracing::error!(%error, "Failed to complete the output recording");
         }
     }
 
-    fn tick(&mut self, tick: u32) -> Result<(), hound::Error> {
-        let at = (tick as usize * BLOCK).min(self.samples.len());
-        let end = (at + BLOCK).min(self.samples.len());
+    /// Moves both files on by 10 ms; returns whether the input has more.
+    fn tick(&mut self) -> Result<bool, hound::Error> {
         let mut block = [0.0; BLOCK];
-        block[..end - at].copy_from_slice(&self.samples[at..end]);
+        let more = self.source.fill(&mut block);
         let mut played = [0.0; BLOCK];
         {
             let mut callbacks = self.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -145,10 +149,12 @@ impl Timeline {
                 render.fill(&mut played, 1, |s| s);
             }
         }
-        for sample in played {
-            self.writer.write_sample((sample.clamp(-1.0, 1.0) * 32767.0) as i16)?;
+        if let Some(writer) = &mut self.writer {
+            for sample in played {
+                writer.write_sample((sample.clamp(-1.0, 1.0) * 32767.0) as i16)?;
+            }
         }
-        Ok(())
+        Ok(more)
     }
 }
 

@@ -24,9 +24,9 @@ pub use fake::{FakeBackend, FakeDevices};
 pub use file::{FileBackend, FileClock};
 pub use level::{Dbfs, level_of};
 pub use render::RenderCallback;
-pub use resample::{Resampler, resample_all};
+pub use resample::Resampler;
 pub use thread::Audio;
-pub use wav::{WavError, read_wav, write_wav};
+pub use wav::{WavError, WavSource, read_wav, write_wav};
 
 /// Frames per second inside this crate.
 pub const INSIDE_RATE: u32 = 48_000;

@@ -51,6 +51,11 @@ impl Resampler {
         self.pending.drain(..start);
     }
 
+    /// Returns output frames that come before the first sample's.
+    pub fn delay(&self) -> usize {
+        self.inner.as_ref().map_or(0, |r| r.output_delay())
+    }
+
     /// Forgets everything heard so far.
     pub fn reset(&mut self) {
         if let Some(inner) = &mut self.inner {
@@ -58,26 +63,4 @@ impl Resampler {
         }
         self.pending.clear();
     }
-}
-
-/// Resamples a whole recording; the result has its length and begins with its first sample.
-pub fn resample_all(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
-    if from == to || samples.is_empty() {
-        return samples.to_vec();
-    }
-    let mut resampler = Resampler::new(from, to);
-    let delay = resampler.inner.as_ref().map_or(0, |r| r.output_delay());
-    let length = (samples.len() as u64 * u64::from(to)).div_ceil(u64::from(from)) as usize;
-    let mut out = Vec::with_capacity(length + delay + 1024);
-    resampler.push(samples, &mut out);
-    while out.len() < length + delay {
-        let before = out.len();
-        resampler.push(&vec![0.0; resampler.block()], &mut out);
-        if out.len() == before {
-            out.resize(length + delay, 0.0);
-        }
-    }
-    out.drain(..delay);
-    out.truncate(length);
-    out
 }

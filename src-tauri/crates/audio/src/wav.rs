@@ -1,6 +1,8 @@
-use std::path::Path;
+use std::{fs::File, io::BufReader, path::Path};
 
-use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
+use hound::{SampleFormat, WavIntoSamples, WavReader, WavSpec, WavWriter};
+
+use crate::Resampler;
 
 /// Why a WAV cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -23,31 +25,131 @@ impl From<hound::Error> for WavError {
     }
 }
 
-/// Reads a WAV of any rate, channel count and PCM format; returns mono samples and the rate.
-///
-/// A file cut short gives what it has; one without a single frame gives none.
+/// Mono frames of a WAV of any rate, channel count and PCM format, read as they are asked for. A file cut short gives what
+/// it has.
+struct Frames {
+    samples: Samples,
+    channels: usize,
+    rate: u32,
+}
+
+enum Samples {
+    Float(WavIntoSamples<BufReader<File>, f32>),
+    Int(WavIntoSamples<BufReader<File>, i32>, f32),
+}
+
+impl Frames {
+    fn open(path: &Path) -> Result<Self, WavError> {
+        let reader = WavReader::open(path)?;
+        let spec = reader.spec();
+        if spec.sample_rate < 1000 || spec.sample_rate > 768_000 {
+            return Err(WavError::Format(format!("a sample rate of {} Hz", spec.sample_rate)));
+        }
+        if !(1..=32).contains(&spec.bits_per_sample) {
+            return Err(WavError::Format(format!("{} bits a sample", spec.bits_per_sample)));
+        }
+        let samples = match spec.sample_format {
+            SampleFormat::Float => Samples::Float(reader.into_samples()),
+            SampleFormat::Int => Samples::Int(reader.into_samples(), 1.0 / (1i64 << (spec.bits_per_sample - 1)) as f32),
+        };
+        Ok(Self { samples, channels: usize::from(spec.channels.max(1)), rate: spec.sample_rate })
+    }
+}
+
+impl Iterator for Frames {
+    type Item = f32;
+
+    fn next(&mut self) -> Option<f32> {
+        let mut sum = 0.0;
+        for _ in 0..self.channels {
+            sum += match &mut self.samples {
+                Samples::Float(samples) => samples.next()?.ok()?,
+                Samples::Int(samples, scale) => samples.next()?.ok()? as f32 * *scale,
+            };
+        }
+        let mono = sum / self.channels as f32;
+        Some(if mono.is_finite() { mono.clamp(-1.0, 1.0) } else { 0.0 })
+    }
+}
+
+/// Reads a whole WAV; returns mono samples and the rate.
 ///
 /// # Errors
 /// The file's fault: it is missing, or no WAV.
 pub fn read_wav(path: &Path) -> Result<(Vec<f32>, u32), WavError> {
-    let mut reader = WavReader::open(path)?;
-    let spec = reader.spec();
-    if spec.sample_rate < 1000 || spec.sample_rate > 768_000 {
-        return Err(WavError::Format(format!("a sample rate of {} Hz", spec.sample_rate)));
+    let frames = Frames::open(path)?;
+    let rate = frames.rate;
+    Ok((frames.collect(), rate))
+}
+
+/// A WAV at another rate, block by block: an hour of it takes no more memory than a second. Its length and its first sample
+/// are the recording's.
+pub struct WavSource {
+    frames: Frames,
+    rate: u32,
+    resampler: Resampler,
+    raw: Vec<f32>,
+    ready: Vec<f32>,
+    /// Frames of the resampler's delay that are still to be dropped.
+    skip: usize,
+    taken: u64,
+    given: u64,
+    /// Frames to give in all, once the file has come to its end.
+    length: Option<u64>,
+}
+
+impl WavSource {
+    /// Opens a WAV to be heard at `rate`.
+    ///
+    /// # Errors
+    /// The file's fault: it is missing, or no WAV.
+    pub fn open(path: &Path, rate: u32) -> Result<Self, WavError> {
+        let frames = Frames::open(path)?;
+        let resampler = Resampler::new(frames.rate, rate);
+        let skip = resampler.delay();
+        let (raw, ready) = (Vec::new(), Vec::new());
+        Ok(Self { frames, rate, resampler, raw, ready, skip, taken: 0, given: 0, length: None })
     }
-    if !(1..=32).contains(&spec.bits_per_sample) {
-        return Err(WavError::Format(format!("{} bits a sample", spec.bits_per_sample)));
-    }
-    let channels = usize::from(spec.channels);
-    let interleaved: Vec<f32> = match spec.sample_format {
-        SampleFormat::Float => reader.samples::<f32>().map_while(Result::ok).collect(),
-        SampleFormat::Int => {
-            let scale = 1.0 / (1i64 << (spec.bits_per_sample - 1)) as f32;
-            reader.samples::<i32>().map_while(Result::ok).map(|s| s as f32 * scale).collect()
+
+    /// Fills a block, with silence past the end; returns whether there is more.
+    pub fn fill(&mut self, block: &mut [f32]) -> bool {
+        while self.ready.len() < block.len() && !self.is_read() {
+            self.read(block.len());
         }
-    };
-    let mono = interleaved.chunks_exact(channels).map(|f| f.iter().sum::<f32>() / channels as f32);
-    Ok((mono.map(|s| if s.is_finite() { s.clamp(-1.0, 1.0) } else { 0.0 }).collect(), spec.sample_rate))
+        let count = self.ready.len().min(block.len());
+        block[..count].copy_from_slice(&self.ready[..count]);
+        block[count..].fill(0.0);
+        self.ready.drain(..count);
+        self.given += count as u64;
+        self.length.is_none_or(|length| self.given < length)
+    }
+
+    fn is_read(&self) -> bool {
+        self.length.is_some_and(|length| self.given + self.ready.len() as u64 >= length)
+    }
+
+    fn read(&mut self, count: usize) {
+        let count = count.max(self.resampler.block());
+        self.raw.clear();
+        if self.length.is_none() {
+            self.raw.extend(self.frames.by_ref().take(count));
+            self.taken += self.raw.len() as u64;
+            if self.raw.len() < count {
+                self.length = Some((self.taken * u64::from(self.rate)).div_ceil(u64::from(self.frames.rate)));
+            }
+        }
+        if self.length.is_some() {
+            // Silence pushes out what the resampler holds back.
+            self.raw.resize(count, 0.0);
+        }
+        self.resampler.push(&self.raw, &mut self.ready);
+        let skipped = self.skip.min(self.ready.len());
+        self.ready.drain(..skipped);
+        self.skip -= skipped;
+        if let Some(length) = self.length {
+            self.ready.truncate((length - self.given.min(length)) as usize);
+        }
+    }
 }
 
 /// Writes mono 16-bit samples.

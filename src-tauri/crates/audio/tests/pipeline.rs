@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "tests")]
 
 use audio::{
-    AudioError, BackendEvent, Command, Direction, Dsp, Event, FakeDevices, Segment, StreamFormat, level_of, read_wav,
-    resample_all, write_wav,
+    AudioError, BackendEvent, Command, Direction, Dsp, Event, FakeDevices, Segment, StreamFormat, WavSource, level_of,
+    read_wav, write_wav,
 };
 use protocol::Pcm16;
 
@@ -247,11 +247,28 @@ fn any_wav_is_read_or_refused_in_words() {
 }
 
 #[test]
-fn resampling_a_recording_keeps_its_length_level_and_beginning() {
-    for (from, to) in [(44_100, 48_000), (8_000, 48_000), (96_000, 24_000), (24_000, 16_000)] {
-        let source: Vec<f32> = tone(from as usize, from).0.iter().map(|s| f32::from(*s) / 32768.0).collect();
-        let out = resample_all(&source, from, to);
-        assert_eq!(out.len(), to as usize);
-        assert!((level_of(&out).0 - level_of(&source).0).abs() < 0.2);
+fn a_recording_at_another_rate_keeps_its_length_level_and_beginning() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tone.wav");
+    for (from, to) in [(44_100, 48_000), (8_000, 48_000), (96_000, 24_000), (24_000, 16_000), (48_000, 48_000)] {
+        let tone = tone(from as usize + 7, from);
+        write_wav(&path, &tone.0, from).unwrap();
+        let mut source = WavSource::open(&path, to).unwrap();
+        let mut out = Vec::new();
+        loop {
+            let mut block = [9.0; 480];
+            let more = source.fill(&mut block);
+            out.extend(block);
+            if !more {
+                break;
+            }
+        }
+        let length = (tone.0.len() * to as usize).div_ceil(from as usize);
+        assert_eq!(out.len(), length.next_multiple_of(480), "{from} to {to}");
+        assert!(out[length..].iter().all(|s| *s == 0.0), "silence past the end, {from} to {to}");
+        let wanted: Vec<f32> = tone.0.iter().map(|s| f32::from(*s) / 32768.0).collect();
+        assert!((level_of(&out[..length]).0 - level_of(&wanted).0).abs() < 0.2);
+        let crossing = out.windows(2).position(|w| w[0] > 0.2 && w[1] <= 0.2).unwrap() as f32 / to as f32;
+        assert!((crossing - 0.5 / 440.0).abs() < 0.0003, "the first wave ends at {crossing}, {from} to {to}");
     }
 }

@@ -79,8 +79,10 @@ pub(crate) async fn converse(args: Args, json: bool) -> Exit {
     }
     clock.start();
     let exit = follow(&mut marked).await;
+    let mut broken = false;
     if let Some((view, _, _)) = assistant.subscribe().await {
         print(&view, json);
+        broken = view.notices.iter().any(|n| n.severity == Severity::Error);
     }
     assistant.act(Action::StopTalk).await;
     drop(clock);
@@ -90,7 +92,7 @@ pub(crate) async fn converse(args: Args, json: bool) -> Exit {
     if exit == Exit::NoAnswer {
         return fail(json, exit, "The last answer had not been played a minute after the recording ended.");
     }
-    exit
+    if exit == Exit::Done && broken { Exit::Failed } else { exit }
 }
 
 /// Waits until the engine has loaded, so that no word is lost.
@@ -124,7 +126,11 @@ async fn follow(marked: &mut mpsc::UnboundedReceiver<Mark>) -> Exit {
             (Some(a), Some(b)) => a.min(b),
             _ => Instant::now() + Duration::from_secs(3600 * 24),
         };
-        match tokio::time::timeout_at(due, marked.recv()).await {
+        let mark = tokio::select! {
+            mark = tokio::time::timeout_at(due, marked.recv()) => mark,
+            _ = tokio::signal::ctrl_c() => return Exit::Interrupted,
+        };
+        match mark {
             Err(_) if busy => return Exit::NoAnswer,
             Err(_) | Ok(None) => return Exit::Done,
             Ok(Some(Mark::InputEnded)) => {

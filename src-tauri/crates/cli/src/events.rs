@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufWriter, Write},
+    io::{self, LineWriter, Write},
     path::Path,
     time::Instant,
 };
@@ -10,9 +10,10 @@ use std::{
 use assistant::Observed;
 use serde_json::{Value, json};
 
+/// Written line by line, so that it can be followed while the conversation runs.
 /// Writes `{"at_ms", "dir", "event"}` and `{"at_ms", "view"}`; audio is its byte count.
 pub(crate) struct EventLog {
-    file: Option<BufWriter<File>>,
+    file: Option<LineWriter<File>>,
     begun: Instant,
 }
 
@@ -22,7 +23,7 @@ impl EventLog {
     /// # Errors
     /// The file cannot be written.
     pub fn open(path: Option<&Path>) -> io::Result<Self> {
-        let file = path.map(File::create).transpose()?.map(BufWriter::new);
+        let file = path.map(File::create).transpose()?.map(LineWriter::new);
         Ok(Self { file, begun: Instant::now() })
     }
 

@@ -75,6 +75,8 @@ pub(crate) enum Exit {
     NoAnswer = 3,
     /// Something that is needed is not installed.
     Missing = 4,
+    /// The user ended it (what shells call the end by Ctrl+C).
+    Interrupted = 130,
 }
 
 fn main() -> ExitCode {

@@ -5,6 +5,7 @@ mod kokoro;
 mod llama;
 mod moonshine;
 mod phonemes;
+mod prompt_cache;
 mod protobuf;
 mod resample;
 mod runtime;
@@ -23,6 +24,8 @@ pub struct Models {
     pub folder: PathBuf,
     /// A GGUF file in place of the shipped language model.
     pub language_model: Option<PathBuf>,
+    /// Where the language model keeps what it has read of system prompts; none to read them anew with every start.
+    pub cache: Option<PathBuf>,
 }
 
 impl Models {

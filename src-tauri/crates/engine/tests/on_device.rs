@@ -12,7 +12,7 @@ use protocol::Pcm16;
 
 fn models() -> Models {
     let folder = std::env::var_os("VIVAVOCE_MODELS").expect("VIVAVOCE_MODELS names the models' folder");
-    Models { folder: PathBuf::from(folder), language_model: None }
+    Models { folder: PathBuf::from(folder), language_model: None, cache: None }
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -92,4 +92,36 @@ fn the_language_model_answers_remembers_and_reads_its_instructions_once() {
 
     let cancelled = model.generate(&messages, 60, &|| true, &mut |_| panic!("wrote after it was cancelled")).unwrap();
     assert_eq!(cancelled.output_tokens, 0);
+}
+
+#[test]
+#[ignore = "needs the models"]
+fn a_prompt_that_was_read_before_is_not_read_again_after_a_start() {
+    let cache = tempfile::tempdir().unwrap();
+    let models = || Models { cache: Some(cache.path().into()), ..models() };
+    let system = Message { author: Author::System, text: "You are a helpful voice assistant. ".repeat(20) };
+    let question = Message { author: Author::User, text: "What do bees make?".into() };
+    let start = || {
+        let mut model = (loaders(&models()).language_model)().unwrap();
+        let begun = Instant::now();
+        model.prefill(std::slice::from_ref(&system), &|| false).unwrap();
+        println!("the prompt was read in {:?}", begun.elapsed());
+        model.generate(&[system.clone(), question.clone()], 1, &|| false, &mut |_| {}).unwrap()
+    };
+    let first = start();
+    let saved = || std::fs::read_dir(cache.path()).unwrap().map(|e| e.unwrap().path()).collect::<Vec<_>>();
+    assert_eq!(saved().len(), 1);
+
+    // Not told of the prompt ahead, the model finds it itself.
+    let mut model = (loaders(&models()).language_model)().unwrap();
+    let second = model.generate(&[system.clone(), question.clone()], 1, &|| false, &mut |_| {}).unwrap();
+    assert!(second.cached_tokens > 100 && second.cached_tokens <= first.cached_tokens, "{second:?} after {first:?}");
+    assert_eq!(start(), first);
+
+    // A file that was cut short is read anew, and mended.
+    let length = || std::fs::metadata(&saved()[0]).unwrap().len();
+    let whole = length();
+    std::fs::File::options().write(true).open(&saved()[0]).unwrap().set_len(whole / 2).unwrap();
+    assert_eq!(start(), first);
+    assert_eq!((saved().len(), length()), (1, whole));
 }

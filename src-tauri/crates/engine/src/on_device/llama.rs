@@ -1,4 +1,7 @@
-use std::num::NonZeroU32;
+use std::{
+    num::NonZeroU32,
+    sync::{Mutex, PoisonError},
+};
 
 use llama_cpp_2::{
     LogOptions,
@@ -11,7 +14,7 @@ use llama_cpp_2::{
     token::LlamaToken,
 };
 
-use super::{Models, check_gguf};
+use super::{Models, check_gguf, prompt_cache::PromptCache};
 use crate::stages::{Author, Finish, LanguageModel, Message, StageError};
 
 /// Instructions, examples, some thirty turns.
@@ -28,7 +31,13 @@ pub(super) struct Llama {
     model: &'static LlamaModel,
     context: LlamaContext<'static>,
     read: Vec<LlamaToken>,
+    cache: PromptCache,
 }
+
+/// One for the process.
+static BACKEND: Mutex<Option<&'static LlamaBackend>> = Mutex::new(None);
+/// A prompt that shares less with what was read before is another prompt.
+const SAME_PROMPT: usize = 32;
 
 impl Llama {
     /// The model and the backend live as long as the process: the child that loads them loads no others.
@@ -41,7 +50,16 @@ impl Llama {
         check_processor()?;
         send_logs_to_tracing(LogOptions::default().with_logs_enabled(false));
         let what = "the language model cannot be loaded";
-        let backend = Box::leak(Box::new(LlamaBackend::init().map_err(|e| StageError::new(what, e))?));
+        let backend = {
+            let mut backend = BACKEND.lock().unwrap_or_else(PoisonError::into_inner);
+            match *backend {
+                Some(backend) => backend,
+                None => {
+                    let new = LlamaBackend::init().map_err(|e| StageError::new(what, e))?;
+                    *backend.insert(Box::leak(Box::new(new)))
+                }
+            }
+        };
         let params = LlamaModelParams::default().with_n_gpu_layers(0);
         let model = LlamaModel::load_from_file(backend, &path, &params).map_err(|e| StageError::new(what, e))?;
         let model: &'static LlamaModel = Box::leak(Box::new(model));
@@ -52,13 +70,20 @@ impl Llama {
             .with_n_threads(threads)
             .with_n_threads_batch(threads);
         let context = model.new_context(backend, params).map_err(|e| StageError::new(what, e))?;
-        Ok(Self { model, context, read: Vec::new() })
+        let cache = PromptCache::new(models.cache.clone(), &path);
+        Ok(Self { model, context, read: Vec::new(), cache })
     }
 
     /// Reads what the cache does not have of `tokens`; returns how many it had. The last one's logits are left ready.
     fn read(&mut self, tokens: &[LlamaToken], cancelled: &dyn Fn() -> bool) -> Result<Option<usize>, StageError> {
         let what = "the language model failed";
-        let same = self.read.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+        let mut same = self.same(tokens);
+        if same < SAME_PROMPT.min(tokens.len()) {
+            if let Some(loaded) = self.cache.load(&mut self.context, tokens) {
+                self.read = tokens[..loaded].to_vec();
+                same = loaded;
+            }
+        }
         // The last token is read again even if it is known: its logits are wanted.
         let known = same.min(tokens.len().saturating_sub(1));
         if known < self.read.len() {
@@ -84,6 +109,11 @@ impl Llama {
             self.read.extend_from_slice(chunk);
         }
         Ok(Some(known))
+    }
+
+    /// Returns how many tokens at the beginning have been read.
+    fn same(&self, tokens: &[LlamaToken]) -> usize {
+        self.read.iter().zip(tokens).take_while(|(a, b)| a == b).count()
     }
 
     /// Returns the prompt in the ChatML that Qwen was trained on; users' words can hold no control token.
@@ -191,7 +221,11 @@ impl LanguageModel for Llama {
         if tokens.is_empty() || tokens.len() > CONTEXT as usize {
             return Ok(());
         }
-        self.read(&tokens, cancelled).map(drop)
+        let new = self.same(&tokens) < SAME_PROMPT.min(tokens.len());
+        if self.read(&tokens, cancelled)?.is_some_and(|known| new && known + 1 < tokens.len()) {
+            self.cache.save(&self.context, &tokens);
+        }
+        Ok(())
     }
 }
 
