@@ -1,9 +1,13 @@
-//! Latency from the end of a question to the first sound of its answer, beside a plain stitched run of the same models.
+//! Latency from the end of a question to the first sound of its answer, beside a plain stitched run of the same models;
+//! memory; and a long conversation, in which nothing may drift, grow or stutter.
+
+mod memory;
+mod soak;
 
 use std::{
     io,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -40,6 +44,9 @@ pub(crate) struct Args {
     /// Turns to measure.
     #[arg(long, default_value_t = 20)]
     turns: usize,
+    /// Instead, talk for so many minutes, and report drift, memory and gaps in the sound.
+    #[arg(long)]
+    soak: Option<usize>,
 }
 
 /// When the steps of one turn happened, in milliseconds after the question's last sample.
@@ -52,23 +59,18 @@ struct Turn {
 }
 
 pub(crate) fn bench(args: &Args, json: bool) -> Exit {
-    match measure(args.turns.max(1), json) {
+    let measured = match args.soak {
+        Some(minutes) => soak::soak(minutes.max(1), json),
+        None => measure(args.turns.max(1), json),
+    };
+    match measured {
         Ok(()) => Exit::Done,
         Err(error) => fail(json, Exit::Failed, &format!("The measurement failed: {error}.")),
     }
 }
 
 fn measure(turns: usize, json: bool) -> io::Result<()> {
-    let Some(stages) = assistant::models::stages(models_folder()) else {
-        return Err(io::Error::other("this build has no on-device engine"));
-    };
-    let stage = |e: engine::stages::StageError| io::Error::other(e.to_string());
-    let mut voice = (stages.synthesizer)().map_err(stage)?;
-    let spoken: Vec<Pcm16> =
-        QUESTIONS.iter().map(|q| voice.speak(q, "heart", 1.0)).collect::<Result<_, _>>().map_err(stage)?;
-
-    let folder = std::env::temp_dir().join(format!("vivavoce-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
+    let spoken = spoken_questions()?;
     let mut samples = vec![0i16; Pcm16::frames_in(1000) as usize];
     let mut ends = Vec::new();
     for n in 0..turns {
@@ -77,57 +79,111 @@ fn measure(turns: usize, json: bool) -> io::Result<()> {
         ends.push((samples.len() - silent) as i64 / 24);
         samples.resize(samples.len() + Pcm16::frames_in(GAP_MS) as usize, 0);
     }
-    audio::write_wav(&folder.join("in.wav"), &samples, 24_000).map_err(|e| io::Error::other(e.to_string()))?;
-    let streamed = converse(&folder, &ends)?;
-    let _ = std::fs::remove_dir_all(&folder);
+    let run = converse(&samples)?;
+    let streamed = run.turns(&ends);
 
-    let mut ears = (stages.transcriber)().map_err(stage)?;
-    let mut model = (stages.language_model)().map_err(stage)?;
+    let stages = stages()?;
+    let mut voice = (stages.synthesizer)().map_err(stage_error)?;
+    let mut ears = (stages.transcriber)().map_err(stage_error)?;
+    let mut model = (stages.language_model)().map_err(stage_error)?;
     let tone = session::tone("neutral").prompt.split("\n\nExamples:").next().unwrap_or_default();
     let mut plain = Vec::new();
     for n in 0..turns {
         let begun = Instant::now();
-        let words = ears.transcribe(&spoken[n % spoken.len()]).map_err(stage)?;
+        let words = ears.transcribe(&spoken[n % spoken.len()]).map_err(stage_error)?;
         let prompt =
             [(Author::System, tone.to_owned()), (Author::User, words)].map(|(author, text)| Message { author, text });
         let mut answer = String::new();
-        model.generate(&prompt, 220, &|| false, &mut |t| answer.push_str(t)).map_err(stage)?;
-        voice.speak(&answer, "heart", 1.0).map_err(stage)?;
+        model.generate(&prompt, 220, &|| false, &mut |t| answer.push_str(t)).map_err(stage_error)?;
+        voice.speak(&answer, "heart", 1.0).map_err(stage_error)?;
         plain.push((PLAIN_SILENCE + begun.elapsed()).as_millis() as i64);
     }
     print(&streamed, &plain, json);
+    run.print_memory(json);
     Ok(())
 }
 
-/// Runs a conversation of all questions in real time, microphone to speaker.
-fn converse(folder: &Path, ends: &[i64]) -> io::Result<Vec<Turn>> {
+/// A conversation that was held, and what was seen of it.
+struct Run {
+    /// What the speaker played.
+    played: Vec<f32>,
+    rate: u32,
+    events: Vec<Value>,
+    memory: Vec<memory::Sample>,
+    /// Times that sound was late.
+    underruns: usize,
+}
+
+/// Holds a conversation in real time, microphone to speaker.
+fn converse(samples: &[i16]) -> io::Result<Run> {
+    let folder = std::env::temp_dir().join(format!("vivavoce-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let run = converse_in(&folder, samples);
+    let _ = std::fs::remove_dir_all(&folder);
+    run
+}
+
+fn converse_in(folder: &Path, samples: &[i16]) -> io::Result<Run> {
     let path = |name: &str| -> PathBuf { folder.join(name) };
+    let wav = |e: audio::WavError| io::Error::other(e.to_string());
+    audio::write_wav(&path("in.wav"), samples, 24_000).map_err(wav)?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["converse", "--audio"]).arg(path("in.wav"));
     command.arg("--out").arg(path("out.wav")).arg("--events").arg(path("events.jsonl"));
-    if !command.output()?.status.success() {
-        return Err(io::Error::other("the conversation did not end well"));
+    let log = std::fs::File::create(path("log"))?;
+    let mut process = command.env("RUST_LOG", "info").stdout(Stdio::null()).stderr(log).spawn()?;
+    let watch = memory::Watch::start(process.id());
+    let status = process.wait()?;
+    let memory = watch.end();
+    let log = std::fs::read_to_string(path("log"))?;
+    if !status.success() {
+        return Err(io::Error::other(format!("the conversation did not end well: {log}")));
     }
-    let (played, rate) = audio::read_wav(&path("out.wav")).map_err(|e| io::Error::other(e.to_string()))?;
-    let loud = f32::from(LOUD) / 32768.0;
-    let events: Vec<Value> =
+    let (played, rate) = audio::read_wav(&path("out.wav")).map_err(wav)?;
+    let events =
         std::fs::read_to_string(path("events.jsonl"))?.lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
-    let first = |after: i64, kind: &str| {
-        let found =
-            events.iter().find(|e| e["event"]["type"] == kind && e["at_ms"].as_i64().is_some_and(|at| at >= after));
-        found.and_then(|e| e["at_ms"].as_i64()).map(|at| at - after)
-    };
-    let turn = |end: &i64| {
-        let from = (*end * i64::from(rate) / 1000) as usize;
-        let heard = played.get(from..)?.iter().position(|s| s.abs() > loud)? as i64 * 1000 / i64::from(rate);
-        Some(Turn {
-            taken: first(*end, "input_audio_buffer.committed")?,
-            words: first(*end, "conversation.item.input_audio_transcription.completed")?,
-            audio: first(*end, "response.output_audio.delta")?,
-            heard,
-        })
-    };
-    Ok(ends.iter().filter_map(turn).filter(|t| t.heard < GAP_MS as i64).collect())
+    Ok(Run { played, rate, events, memory, underruns: log.matches("Sound was late").count() })
+}
+
+impl Run {
+    /// Returns what followed the questions that ended at `ends`, where they were answered before the next.
+    fn turns(&self, ends: &[i64]) -> Vec<Turn> {
+        let turn = |end: &i64| {
+            Some(Turn {
+                taken: self.first(*end, "input_audio_buffer.committed")?,
+                words: self.first(*end, "conversation.item.input_audio_transcription.completed")?,
+                audio: self.first(*end, "response.output_audio.delta")?,
+                heard: self.first_sound(*end)?,
+            })
+        };
+        ends.iter().filter_map(turn).filter(|t| t.heard < GAP_MS as i64).collect()
+    }
+
+    /// Returns how long after a time an event of a kind came.
+    fn first(&self, after: i64, kind: &str) -> Option<i64> {
+        let at = |e: &Value| e["at_ms"].as_i64().filter(|at| *at >= after);
+        let event = self.events.iter().find(|e| e["event"]["type"] == kind && at(e).is_some())?;
+        at(event).map(|at| at - after)
+    }
+
+    /// Returns how long after a time the speaker is first heard.
+    fn first_sound(&self, after: i64) -> Option<i64> {
+        let from = (after.max(0) * i64::from(self.rate) / 1000) as usize;
+        let loud = f32::from(LOUD) / 32768.0;
+        let sound = self.played.get(from..)?.iter().position(|s| s.abs() > loud)?;
+        Some(sound as i64 * 1000 / i64::from(self.rate))
+    }
+
+    fn print_memory(&self, json: bool) {
+        let most = |of: fn(&memory::Sample) -> f64| self.memory.iter().map(of).fold(0.0, f64::max);
+        let (program, engine) = (most(|s| s.program), most(|s| s.engine));
+        let words = if self.memory.is_empty() {
+            "memory: not measured on this system".to_owned()
+        } else {
+            format!("memory, most resident: program {program:.0} MB, engine {engine:.0} MB")
+        };
+        say(json, &words, &json!({ "programMb": program, "engineMb": engine }));
+    }
 }
 
 fn print(streamed: &[Turn], plain: &[i64], json: bool) {
@@ -150,6 +206,20 @@ fn print(streamed: &[Turn], plain: &[i64], json: bool) {
         plain.len()
     );
     say(json, &words, &json!({ "ratio": ratio, "answered": streamed.len(), "asked": plain.len() }));
+}
+
+/// Returns the questions, spoken.
+fn spoken_questions() -> io::Result<Vec<Pcm16>> {
+    let mut voice = (stages()?.synthesizer)().map_err(stage_error)?;
+    QUESTIONS.iter().map(|q| voice.speak(q, "heart", 1.0)).collect::<Result<_, _>>().map_err(stage_error)
+}
+
+fn stages() -> io::Result<engine::StageLoaders> {
+    assistant::models::stages(models_folder()).ok_or_else(|| io::Error::other("this build has no on-device engine"))
+}
+
+fn stage_error(error: engine::stages::StageError) -> io::Error {
+    io::Error::other(error.to_string())
 }
 
 fn percentile(values: &[i64], percent: usize) -> i64 {

@@ -125,3 +125,40 @@ fn a_prompt_that_was_read_before_is_not_read_again_after_a_start() {
     assert_eq!(start(), first);
     assert_eq!((saved().len(), length()), (1, whole));
 }
+
+#[test]
+#[ignore = "needs the models"]
+fn a_conversation_that_outgrows_the_prompt_is_not_read_again() {
+    let mut model = (loaders(&models()).language_model)().unwrap();
+    let message = |author, text: &str| Message { author, text: text.into() };
+    let mut messages =
+        vec![message(Author::System, "You are a helpful voice assistant. Answer in one short sentence.")];
+    for (asked, told) in [
+        (
+            "Where do penguins live?",
+            "Penguins live in the southern half of the world, most of them on the coasts of Antarctica and on islands in the cold seas around it.",
+        ),
+        (
+            "What is a fjord?",
+            "A fjord is a long and narrow arm of the sea between steep cliffs, which a glacier has carved out of the rock a long time ago.",
+        ),
+        (
+            "I have a red bicycle.",
+            "How nice! A red bicycle is easy to see in the street, which makes riding safer, and it surely looks good in front of your house.",
+        ),
+        (
+            "Why do cats purr?",
+            "Cats purr when they are content, and sometimes also when they are hurt or afraid, for it seems to calm them and may even help them heal.",
+        ),
+    ] {
+        messages.extend([message(Author::User, asked), message(Author::Assistant, told)]);
+    }
+    messages.push(message(Author::User, "What colour is my bicycle?"));
+    let whole = model.generate(&messages, 20, &|| false, &mut |_| {}).unwrap();
+    messages.drain(1..5);
+    let mut answer = String::new();
+    let shorter = model.generate(&messages, 20, &|| false, &mut |t| answer.push_str(t)).unwrap();
+    assert!(shorter.prompt_tokens < whole.prompt_tokens - 50);
+    assert!(shorter.cached_tokens + 8 >= shorter.prompt_tokens, "{shorter:?}");
+    assert!(answer.to_lowercase().contains("red"), "{answer}");
+}

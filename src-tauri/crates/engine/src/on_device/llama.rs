@@ -38,6 +38,8 @@ pub(super) struct Llama {
 static BACKEND: Mutex<Option<&'static LlamaBackend>> = Mutex::new(None);
 /// A prompt that shares less with what was read before is another prompt.
 const SAME_PROMPT: usize = 32;
+/// A run of tokens that is worth moving.
+const MOVED_LEAST: usize = 64;
 
 impl Llama {
     /// The model and the backend live as long as the process: the child that loads them loads no others.
@@ -84,6 +86,7 @@ impl Llama {
                 same = loaded;
             }
         }
+        same = self.close_gap(tokens, same)?;
         // The last token is read again even if it is known: its logits are wanted.
         let known = same.min(tokens.len().saturating_sub(1));
         if known < self.read.len() {
@@ -109,6 +112,22 @@ impl Llama {
             self.read.extend_from_slice(chunk);
         }
         Ok(Some(known))
+    }
+
+    /// Moves what was read behind a gap to the front, where the oldest turns have been dropped from a prompt: to read the
+    /// rest of a long conversation anew would take longer than anybody waits (40 s on one core). Returns how many tokens
+    /// at the beginning have now been read.
+    fn close_gap(&mut self, tokens: &[LlamaToken], same: usize) -> Result<usize, StageError> {
+        let wanted = &tokens[same..];
+        let run = |at: usize| self.read[at..].iter().zip(wanted).take_while(|(a, b)| a == b).count();
+        let Some(from) = (same + 1..self.read.len()).find(|at| run(*at) >= MOVED_LEAST) else { return Ok(same) };
+        let what = "the language model's memory cannot be moved";
+        let (to, end) = (same as u32, from as u32);
+        self.context.clear_kv_cache_seq(Some(0), Some(to), Some(end)).map_err(|e| StageError::new(what, e))?;
+        let by = -((from - same) as i32);
+        self.context.kv_cache_seq_add(0, Some(end), None, by).map_err(|e| StageError::new(what, e))?;
+        self.read.drain(same..from);
+        Ok(self.same(tokens))
     }
 
     /// Returns how many tokens at the beginning have been read.
