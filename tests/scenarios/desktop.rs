@@ -7,8 +7,9 @@ use std::{
 };
 
 use support::{
-    home_with_models,
+    NO_SOUND, home_with_models,
     speech::{espeak, loud_ms, silence, write},
+    tray::Tray,
     window::Window,
 };
 
@@ -119,6 +120,64 @@ async fn without_models_the_window_says_what_it_needs_and_how_much() {
         .await;
     window.picture("window-no-models").await;
     window.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a desktop"]
+async fn the_tray_shows_the_state_mutes_brings_the_window_back_and_quits() {
+    let home = tempfile::tempdir().unwrap();
+    let tray = Tray::start().await;
+    let window = Window::open(home.path()).await;
+    tray.until("the state", |e| e.label == "Idle").await;
+    tray.click("Mute microphone").await;
+    let muted = "return [...document.querySelectorAll('button[aria-pressed=true]')].length === 1";
+    window.until(LIMIT, "muted by the tray", muted).await;
+    tray.until("the tick", |e| e.label == "Mute microphone" && e.ticked).await;
+
+    let visible = || {
+        let found = Command::new("xdotool").args(["search", "--onlyvisible", "--name", "^Vivavoce$"]).output().unwrap();
+        !found.stdout.is_empty()
+    };
+    assert!(visible());
+    let close = ["search", "--onlyvisible", "--name", "^Vivavoce$", "windowfocus", "key", "--clearmodifiers", "alt+F4"];
+    let closed = Command::new("xdotool").args(close).status();
+    assert!(closed.is_ok());
+    eventually("the window to be hidden", || !visible()).await;
+    tray.click("Show Vivavoce").await;
+    eventually("the window to be back", visible).await;
+    window.until(LIMIT, "the same page", muted).await;
+
+    tray.click("Quit").await;
+    eventually("the end", || !visible()).await;
+    window.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs the models and a desktop"]
+async fn without_sound_and_without_a_bus_the_window_says_so_and_answers_in_writing() {
+    let home = home_with_models();
+    let no_bus =
+        [("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere"), ("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")];
+    let environment: Vec<(&str, &str)> = NO_SOUND.iter().copied().chain(no_bus).collect();
+    let window = Window::open_with(home.path(), &environment).await;
+    window.element("[data-test=talk]").await.click().await.unwrap();
+    let notices = "return /No microphone was found. You can still type/.test(document.body.innerText)";
+    window.until(LIMIT, "the notice about the microphone", notices).await;
+    window.write("What is the capital of France?").await;
+    let answered = "return /Paris/.test(document.querySelector('li.assistant')?.textContent ?? '')";
+    window.until(LIMIT, "the answer", answered).await;
+    let notices = "return /No speaker was found. Answers are shown, but not heard/.test(document.body.innerText)";
+    window.until(LIMIT, "the notice about the speaker", notices).await;
+    window.picture("window-no-sound").await;
+    window.close().await;
+}
+
+async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let due = tokio::time::Instant::now() + LIMIT;
+    while !holds() {
+        assert!(tokio::time::Instant::now() < due, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Writes down 48 kHz sound with the engine's own ears.

@@ -9,6 +9,7 @@
 
 mod bad_input;
 mod conversation;
+#[cfg(target_os = "linux")]
 mod desktop;
 mod layers;
 mod shell;

@@ -2,6 +2,8 @@
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used, reason = "test support")]
 
 pub mod speech;
+#[cfg(target_os = "linux")]
+pub mod tray;
 pub mod window;
 
 use std::{
