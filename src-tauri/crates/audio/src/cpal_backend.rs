@@ -223,6 +223,9 @@ fn render<S: SizedSample + FromSample<f32>>(
 fn failed(direction: Direction, error: &cpal::Error) -> AudioError {
     if error.kind() == ErrorKind::PermissionDenied {
         AudioError::PermissionDenied(direction)
+    } else if error.kind() == ErrorKind::DeviceNotAvailable {
+        // What a system without sound says of its default device.
+        AudioError::NoDevice(direction)
     } else {
         AudioError::Failed(direction, error.to_string())
     }
