@@ -211,6 +211,67 @@ fn a_talk_without_a_sound_system_ends_in_words_and_another_way() {
     assert!(words.contains("icrophone") && words.contains("vivavoce-cli ask"), "{words}");
 }
 
+#[cfg(unix)]
+/// Puts a package client of our own in front of the real one.
+fn with_client(dir: &Path, script: &str) -> (tempfile::TempDir, Command) {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().unwrap();
+    for name in ["python3", "pip3", "pip", "py"] {
+        let path = dir.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{}", dir.display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new(program("vivavoce-cli"));
+    command.env("VIVAVOCE_HOME", home.path()).env("PATH", path).args(["--json", "models", "--install", "hibari"]);
+    (home, command)
+}
+
+#[cfg(unix)]
+#[test]
+fn a_package_that_cannot_be_had_or_is_not_what_it_should_be_is_said_in_words() {
+    for (script, expected) in [
+        ("echo 'ERROR: No matching distribution found for hibari-tts' >&2; exit 1", "No matching distribution found"),
+        ("head -c 1000 /dev/zero > hibari_tts-0.2.1-py3-none-any.whl", "the package hibari-tts"),
+        ("echo 'No module named pip' >&2; exit 1", "Install Python 3 with pip."),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let (home, mut command) = with_client(dir.path(), script);
+        let output = command.output().unwrap();
+        let words = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(words.contains(expected), "{words}");
+        assert!(!home.path().join("models/hibari").exists(), "{expected}: something was put in place");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_download_shows_how_far_it_is_and_stops_with_its_client_when_the_user_says_so() {
+    use std::io::BufRead;
+    let dir = tempfile::tempdir().unwrap();
+    let process = dir.path().join("process");
+    let script =
+        format!("echo $$ > {}; head -c 3000000 /dev/zero > \"$TMPDIR/half\"; exec sleep 600", process.display());
+    let (home, mut command) = with_client(dir.path(), &script);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let half = lines.map_while(Result::ok).any(|line| {
+        let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+        told["model"]["state"]["doneBytes"].as_u64().is_some_and(|done| done > 0)
+    });
+    assert!(half, "the progress was not told");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let client = std::fs::read_to_string(process).unwrap();
+    let due = std::time::Instant::now() + LIMIT;
+    while Path::new("/proc").join(client.trim()).join("exe").exists() {
+        assert!(std::time::Instant::now() < due, "the client {client} runs on");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    assert!(!home.path().join("models/hibari").exists());
+}
+
 fn copy_links(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().filter_map(Result::ok) {

@@ -2,6 +2,7 @@
 
 use support::{
     converse, home_with_models,
+    models::{Ears, Voice},
     speech::{espeak, loud_ms, silence, with_noise, words, write},
 };
 
@@ -24,10 +25,17 @@ const QUESTIONS: &[&str] = &[
 fn the_biggest_planet_is_asked_for_and_jupiter_is_spoken() {
     let home = home_with_models();
     let dir = tempfile::tempdir().unwrap();
-    for (name, speed, noise) in [("clear", 150, 0), ("quick", 190, 0), ("noisy", 150, 300)] {
-        let path = dir.path().join(format!("{name}.wav"));
+    let mut own = Voice::load();
+    for (name, question, noise) in [
+        ("clear", espeak(QUESTIONS[0], 150), 0),
+        ("quick", espeak(QUESTIONS[0], 190), 0),
+        ("noisy", espeak(QUESTIONS[0], 150), 300),
+        ("our own voice, slow", own.speak(QUESTIONS[0], 0.85), 0),
+        ("our own voice, quick and noisy", own.speak(QUESTIONS[0], 1.2), 300),
+    ] {
+        let path = dir.path().join("question.wav");
         let mut samples = silence(800);
-        samples.extend(espeak(QUESTIONS[0], speed));
+        samples.extend(question);
         samples.extend(silence(2500));
         write(&path, &with_noise(samples, noise));
         let talk = converse(home.path(), &path, &[]);
@@ -41,13 +49,15 @@ fn the_biggest_planet_is_asked_for_and_jupiter_is_spoken() {
 
 #[test]
 #[ignore = "needs the models"]
-fn ten_questions_in_one_conversation_are_heard_and_answered_in_order() {
+fn ten_questions_in_one_conversation_are_heard_and_answered_in_order_and_every_answer_is_spoken_as_written() {
     let home = home_with_models();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ten.wav");
     let mut samples = silence(500);
+    let mut ends = Vec::new();
     for question in QUESTIONS {
         samples.extend(espeak(question, 150));
+        ends.push(samples.len() * 2);
         // Long enough for any answer to end.
         samples.extend(silence(16_000));
     }
@@ -64,6 +74,17 @@ fn ten_questions_in_one_conversation_are_heard_and_answered_in_order() {
     let speakers: Vec<&str> = items.iter().map(|i| i.0.as_str()).collect();
     assert_eq!(speakers, ["user", "assistant"].repeat(QUESTIONS.len()), "{}", talk.report());
     assert!(items.iter().all(|i| !i.1.trim().is_empty()), "{}", talk.report());
+
+    let mut ears = Ears::load();
+    let answers = items.iter().filter(|i| i.0 == "assistant");
+    for (n, (_, written, _)) in answers.enumerate() {
+        let until = ends.get(n + 1).copied().unwrap_or(talk.played.len());
+        let heard = words(&ears.hear(&talk.played[ends[n]..until.min(talk.played.len())]));
+        let said = words(written);
+        let right = said.iter().filter(|w| heard.contains(w)).count();
+        println!("{written} | {}", heard.join(" "));
+        assert!(right * 10 >= said.len() * 6, "{written:?} was spoken as {heard:?}");
+    }
 }
 
 #[test]

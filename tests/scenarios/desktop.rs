@@ -8,6 +8,7 @@ use std::{
 
 use support::{
     NO_SOUND, home_with_models,
+    models::Ears,
     speech::{espeak, loud_ms, silence, write},
     tray::Tray,
     window::Window,
@@ -101,7 +102,7 @@ async fn speaks_a_spoken_question_into_the_window_and_hears_and_sees_the_answer(
     window.close().await;
 
     assert!(loud_ms(&spoken).len() > 80, "only {} ms were heard at the speaker", loud_ms(&spoken).len() * 10);
-    let heard = transcribed(&spoken);
+    let heard = Ears::load().hear(&spoken);
     assert!(heard.to_lowercase().contains("jupiter"), "the speaker said: {heard}");
 }
 
@@ -163,6 +164,8 @@ async fn without_sound_and_without_a_bus_the_window_says_so_and_answers_in_writi
     window.element("[data-test=talk]").await.click().await.unwrap();
     let notices = "return /No microphone was found. You can still type/.test(document.body.innerText)";
     window.until(LIMIT, "the notice about the microphone", notices).await;
+    let idle = "return document.querySelector('[data-agent]').dataset.agent === 'idle'";
+    window.until(LIMIT, "that nobody listens", idle).await;
     window.write("What is the capital of France?").await;
     let answered = "return /Paris/.test(document.querySelector('li.assistant')?.textContent ?? '')";
     window.until(LIMIT, "the answer", answered).await;
@@ -178,15 +181,4 @@ async fn eventually(what: &str, holds: impl Fn() -> bool) {
         assert!(tokio::time::Instant::now() < due, "waited in vain for {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-}
-
-/// Writes down 48 kHz sound with the engine's own ears.
-fn transcribed(samples: &[i16]) -> String {
-    let folder = std::env::var_os("VIVAVOCE_MODELS").unwrap().into();
-    let models = engine::on_device::Models { folder, language_model: None, cache: None };
-    let mut ears = (engine::on_device::loaders(&models).transcriber)().unwrap();
-    let loud = loud_ms(samples);
-    let (from, to) = (loud[0] as usize * 48, (*loud.last().unwrap() as usize + 300) * 48);
-    let half: Vec<i16> = samples[from..to.min(samples.len())].iter().step_by(2).copied().collect();
-    ears.transcribe(&protocol::Pcm16(half)).unwrap()
 }

@@ -12,4 +12,5 @@ mod conversation;
 #[cfg(target_os = "linux")]
 mod desktop;
 mod layers;
+mod pages;
 mod shell;

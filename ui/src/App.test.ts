@@ -25,6 +25,11 @@ test('words that were not heard are struck out and named', async () => {
   expect(container.querySelector('s')?.textContent).toContain('It is eleven times as wide as the Earth.');
 });
 
+test('a voice says what it costs on this machine, once it has been heard', async () => {
+  await open('listening');
+  expect(screen.getByRole('option', { name: /Emma.*speaks after 1.2 s here/ })).toBeTruthy();
+});
+
 test('keys talk, mute and stop', async () => {
   const { backend } = await open('speaking');
   await fireEvent.keyDown(window, { key: 'Escape' });

@@ -18,6 +18,7 @@ export const strings = {
   models: 'Models', install: 'Fetch', cancel: 'Cancel', installed: 'Installed', missing: 'Not installed', unpacking: 'Unpacking',
   of: (done: number, total: number) => `${Math.round(done / 1e6)} of ${Math.round(total / 1e6)} MB`,
   megabytes: (bytes: number) => `${Math.round(bytes / 1e6)} MB`,
+  delay: (ms: number) => `speaks after ${(ms / 1000).toFixed(1)} s here`,
   needsModel: (name: string) => `${name} (fetches its model first)`,
   you: 'You', assistant: 'Vivavoce', unheard: 'not heard', failed: 'could not be written down',
   empty: 'Press Talk and speak, or type.',

@@ -60,7 +60,7 @@ const talk: ItemView[] = [
 
 const installed = [model('qwen-0.5b', 'Qwen2.5 0.5B', { type: 'installed' })];
 const snapshot = (more: Partial<StatusView>, rest: Partial<Snapshot['view']> = {}, models = installed): Snapshot => ({
-  view: { status: status(more), items: talk, notices: [], latency: null, ...rest },
+  view: { status: status(more), items: talk, notices: [], latency: null, voiceDelays: { bf_emma: 1240 }, ...rest },
   models,
 });
 

@@ -236,7 +236,11 @@ notices: Array<NoticeView>,
 /**
  * Of the last turn.
  */
-latency: LatencyView | null, };
+latency: LatencyView | null, 
+/**
+ * What voices cost on this machine: milliseconds to the first sound of their samples, as heard so far.
+ */
+voiceDelays: { [key in string]: number }, };
 
 export type ViewEvent = { "type": "status", 
 /**
@@ -262,7 +266,15 @@ id: string, } | { "type": "latency",
 /**
  * The measure.
  */
-latency: LatencyView, } | { "type": "model", 
+latency: LatencyView, } | { "type": "voiceDelay", 
+/**
+ * The voice.
+ */
+voice: string, 
+/**
+ * To its first sound.
+ */
+ms: number, } | { "type": "model", 
 /**
  * The model.
  */

@@ -19,6 +19,12 @@ test('items stand in the order of the conversation, not of arrival', () => {
   expect(both.items.map((i) => i.id)).toEqual(['a', 'b']);
 });
 
+test('the delay of a voice is kept beside the others', () => {
+  const first = reduce(empty, { type: 'event', event: { type: 'voiceDelay', voice: 'heart', ms: 120 } });
+  const both = reduce(first, { type: 'event', event: { type: 'voiceDelay', voice: 'bf_emma', ms: 1200 } });
+  expect(both.voiceDelays).toEqual({ heart: 120, bf_emma: 1200 });
+});
+
 test('a snapshot replaces everything', () => {
   const before = reduce(empty, { type: 'event', event: { type: 'item', item: item('old', 0, 'gone') } });
   const after = reduce(before, { type: 'snapshot', snapshot: scenes.listening! });

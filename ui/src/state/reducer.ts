@@ -7,13 +7,14 @@ export interface PageState {
   notices: NoticeView[];
   models: ModelView[];
   latency: LatencyView | null;
+  voiceDelays: Record<string, number | undefined>;
   inputDbfs: number;
   outputDbfs: number;
 }
 
 export const empty: PageState = {
   status: { phase: 'idle', agent: 'idle', micOpen: false, muted: false, userSpeaking: false, loading: null },
-  items: [], notices: [], models: [], latency: null, inputDbfs: -100, outputDbfs: -100,
+  items: [], notices: [], models: [], latency: null, voiceDelays: {}, inputDbfs: -100, outputDbfs: -100,
 };
 
 export function reduce(state: PageState, message: ChannelMessage): PageState {
@@ -31,6 +32,7 @@ function apply(state: PageState, event: ViewEvent): PageState {
     case 'notice': return { ...state, notices: upsert(state.notices, event.notice) };
     case 'noticeGone': return { ...state, notices: state.notices.filter((n) => n.id !== event.id) };
     case 'latency': return { ...state, latency: event.latency };
+    case 'voiceDelay': return { ...state, voiceDelays: { ...state.voiceDelays, [event.voice]: event.ms } };
     case 'model': return { ...state, models: upsert(state.models, event.model) };
     case 'level': return { ...state, inputDbfs: event.inputDbfs, outputDbfs: event.outputDbfs };
   }

@@ -181,8 +181,8 @@ impl Controller {
                 // What the old speaker has not said is read; its reports end here.
                 self.step(Input::Speaker { works: false });
                 (self.audio, self.heard) = start_audio(backend);
-                self.step(Input::Speaker { works: true });
                 for direction in [Direction::Input, Direction::Output] {
+                    self.step(works(direction, true));
                     self.step(Input::NoticeGone { id: notice_of(direction).into() });
                 }
                 if self.mic_open {
@@ -254,9 +254,7 @@ impl Controller {
                     Direction::Input => "You can still type.",
                     Direction::Output => "Answers are shown, but not heard.",
                 };
-                if direction == Direction::Output {
-                    self.step(Input::Speaker { works: false });
-                }
+                self.step(works(direction, false));
                 self.step(Input::Notice(NoticeView {
                     id: notice_of(direction).into(),
                     severity: Severity::Error,
@@ -265,9 +263,7 @@ impl Controller {
                 }));
             }
             Event::DeviceReady { direction } => {
-                if direction == Direction::Output {
-                    self.step(Input::Speaker { works: true });
-                }
+                self.step(works(direction, true));
                 self.step(Input::NoticeGone { id: notice_of(direction).into() });
             }
             Event::InputEnded => self.observe(Observed::InputEnded),
@@ -366,6 +362,13 @@ fn start_audio(backend: Box<dyn FnOnce() -> Box<dyn Backend> + Send>) -> (Audio,
         }
     });
     (audio, heard)
+}
+
+fn works(direction: Direction, works: bool) -> Input {
+    match direction {
+        Direction::Input => Input::Microphone { works },
+        Direction::Output => Input::Speaker { works },
+    }
 }
 
 /// Returns the name of the notice about a device.

@@ -224,6 +224,9 @@ impl Dsp {
                 if self.output.is_none() {
                     self.open_output(emit);
                 }
+                if self.output.is_none() {
+                    return;
+                }
                 match self.queue.iter_mut().rfind(|q| q.segment == segment) {
                     Some(queued) => queued.samples.extend(pcm.0),
                     None => self.queue.push_back(Queued::new(segment, pcm)),

@@ -34,6 +34,8 @@ pub struct FileBackend {
 struct Callbacks {
     capture: Option<CaptureCallback>,
     render: Option<RenderCallback>,
+    /// Why the recording ended before its time.
+    failed: Option<String>,
 }
 
 /// The timeline's handle; dropping it ends the thread and completes the output file.
@@ -116,6 +118,7 @@ impl Timeline {
                 Ok(more) => more,
                 Err(error) => {
                     let words = format!("the recording cannot be written: {error}");
+                    self.callbacks.lock().unwrap_or_else(PoisonError::into_inner).failed = Some(words.clone());
                     let _ = self.say.send(BackendEvent::Lost(Direction::Output, words));
                     self.writer = None;
                     true
@@ -172,7 +175,11 @@ impl Backend for FileBackend {
         _buffer_ms: u32,
         make: &mut dyn FnMut(StreamFormat) -> RenderCallback,
     ) -> Result<Box<dyn OpenStream>, AudioError> {
-        self.callbacks.lock().unwrap_or_else(PoisonError::into_inner).render = Some(make(FORMAT));
+        let mut callbacks = self.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(words) = &callbacks.failed {
+            return Err(AudioError::Failed(Direction::Output, words.clone()));
+        }
+        callbacks.render = Some(make(FORMAT));
         Ok(Box::new(FileStream))
     }
 

@@ -118,9 +118,10 @@ struct Run {
 fn converse(samples: &[i16]) -> io::Result<Run> {
     let folder = std::env::temp_dir().join(format!("vivavoce-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    let run = converse_in(&folder, samples);
+    let run = converse_in(&folder, samples)
+        .map_err(|e| io::Error::other(format!("{e} (what was recorded is in {})", folder.display())))?;
     let _ = std::fs::remove_dir_all(&folder);
-    run
+    Ok(run)
 }
 
 fn converse_in(folder: &Path, samples: &[i16]) -> io::Result<Run> {
@@ -137,7 +138,8 @@ fn converse_in(folder: &Path, samples: &[i16]) -> io::Result<Run> {
     let memory = watch.end();
     let log = std::fs::read_to_string(path("log"))?;
     if !status.success() {
-        return Err(io::Error::other(format!("the conversation did not end well: {log}")));
+        let words = log.lines().last().unwrap_or_default().trim_end_matches('.');
+        return Err(io::Error::other(format!("the conversation did not end well: {words}")));
     }
     let (played, rate) = audio::read_wav(&path("out.wav")).map_err(wav)?;
     let events =

@@ -43,6 +43,14 @@ pub(crate) async fn converse(args: Args, json: bool) -> Exit {
         Ok(server) => server,
         Err(exit) => return exit,
     };
+    let real = |path: &PathBuf| std::fs::canonicalize(path).ok();
+    if real(&args.audio).is_some_and(|input| real(&args.out) == Some(input)) {
+        return fail(
+            json,
+            Exit::BadInput,
+            "The answer would be written over the recording; choose another file for --out.",
+        );
+    }
     let (backend, clock) = match FileBackend::open(&args.audio, &args.out) {
         Ok(files) => files,
         Err(error) => return fail(json, Exit::BadInput, &format!("{}: {error}.", args.audio.display())),
@@ -120,6 +128,7 @@ async fn follow(marked: &mut mpsc::UnboundedReceiver<Mark>) -> Exit {
     let mut limit = None;
     let mut busy = false;
     let mut quiet_since = Instant::now();
+    let mut stopped = std::pin::pin!(tokio::signal::ctrl_c());
     loop {
         let quiet = limit.is_some().then(|| if busy { limit } else { Some(quiet_since + QUIET) }).flatten();
         let due = match (limit, quiet) {
@@ -128,7 +137,7 @@ async fn follow(marked: &mut mpsc::UnboundedReceiver<Mark>) -> Exit {
         };
         let mark = tokio::select! {
             mark = tokio::time::timeout_at(due, marked.recv()) => mark,
-            _ = tokio::signal::ctrl_c() => return Exit::Interrupted,
+            _ = &mut stopped => return Exit::Interrupted,
         };
         match mark {
             Err(_) if busy => return Exit::NoAnswer,

@@ -33,8 +33,17 @@ pub(crate) async fn models(args: Args, json: bool) -> Exit {
         let ids = if ids.is_empty() { lacking(&folder).iter().map(|m| m.id.to_owned()).collect() } else { ids };
         let mut progress = install(folder.clone(), ids);
         let mut shown = String::new();
-        while let Some(progress) = progress.recv().await {
-            match progress {
+        let mut stopped = std::pin::pin!(tokio::signal::ctrl_c());
+        loop {
+            let told = tokio::select! {
+                told = progress.recv() => told,
+                _ = &mut stopped => {
+                    let words = "Stopped. What has been fetched stays, and is not fetched again.";
+                    return fail(json, Exit::Interrupted, words);
+                }
+            };
+            let Some(told) = told else { break };
+            match told {
                 Progress::Model(model) => {
                     let words = words(&model);
                     if words != shown {

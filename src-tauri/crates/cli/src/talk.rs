@@ -59,6 +59,7 @@ pub(crate) async fn talk(args: Args, json: bool) -> Exit {
             | ViewEvent::Cleared
             | ViewEvent::NoticeGone { .. }
             | ViewEvent::Latency { .. }
+            | ViewEvent::VoiceDelay { .. }
             | ViewEvent::Model { .. }
             | ViewEvent::Level { .. } => {}
         }

@@ -46,6 +46,25 @@ fn what_the_voice_says_is_what_the_transcriber_hears() {
 
 #[test]
 #[ignore = "needs the models"]
+fn kokoros_voices_say_what_they_are_given_each_in_its_own_way() {
+    let stages = loaders(&models());
+    let (mut voice, mut ears) = ((stages.synthesizer)().unwrap(), (stages.transcriber)().unwrap());
+    let text = "The cat sat on the warm window sill.";
+    let mut lengths = std::collections::BTreeSet::new();
+    for name in ["af_heart", "am_michael", "bf_emma", "bm_george"] {
+        let begun = Instant::now();
+        let spoken = voice.speak(text, name, 1.0).unwrap();
+        println!("{name}: {:?} for {} ms of speech", begun.elapsed(), Pcm16::ms_in(spoken.frames()));
+        let heard = ears.transcribe(&spoken).unwrap();
+        let right = words(text).iter().zip(words(&heard)).filter(|(a, b)| *a == b).count();
+        assert!(right + 1 >= words(text).len(), "{name}: {heard}");
+        lengths.insert(spoken.0);
+    }
+    assert_eq!(lengths.len(), 4, "two voices sound the same");
+}
+
+#[test]
+#[ignore = "needs the models"]
 fn speech_is_found_and_a_finished_question_is_told_from_a_cut_one() {
     let stages = loaders(&models());
     let mut voice = (stages.synthesizer)().unwrap();

@@ -31,6 +31,11 @@ pub enum Input {
         /// As in the flush.
         generation: u32,
     },
+    /// The microphone works, or there is none: nobody is listened to then, whatever was asked for.
+    Microphone {
+        /// Whether it works.
+        works: bool,
+    },
     /// The speaker works, or there is none: what comes then is read, not heard.
     Speaker {
         /// Whether it works.

@@ -27,6 +27,8 @@ struct Part {
     carry: PcmCarry,
     received: u64,
     heard: u64,
+    /// Frames that an earlier speaker had; this segment counts from there.
+    offset: u64,
     state: PartState,
 }
 
@@ -85,6 +87,7 @@ impl Playout {
                 carry: PcmCarry::default(),
                 received: 0,
                 heard: 0,
+                offset: 0,
                 state: PartState::Receiving,
             });
             self.parts.len() - 1
@@ -111,6 +114,7 @@ impl Playout {
     pub fn handle_heard(&mut self, segment: SegmentId, frames: u64) -> Option<Progress> {
         let index = self.parts.iter().position(|p| p.segment == segment)?;
         let part = &mut self.parts[index];
+        let frames = part.offset + frames;
         let first = part.heard == 0 && frames > 0;
         part.heard = part.heard.max(frames.min(part.received));
         let finished = part.state == PartState::Received && part.heard == part.received;
@@ -175,7 +179,13 @@ impl Playout {
     /// interrupted before and will have no last word of the speaker.
     pub fn handle_speaker_lost(&mut self) -> Vec<Cut> {
         let cut = self.handle_flushed(self.generation);
-        self.parts.clear();
+        self.parts.retain(|p| p.state == PartState::Receiving);
+        for part in &mut self.parts {
+            part.segment = SegmentId(self.next_segment);
+            self.next_segment = self.next_segment.wrapping_add(1);
+            part.heard = part.received;
+            part.offset = part.received;
+        }
         cut
     }
 

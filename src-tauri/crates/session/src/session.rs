@@ -21,7 +21,7 @@ use crate::{
     responses::{ResponseSequencer, Say},
 };
 
-/// `metadata` key of a response that reads a sample in a voice.
+/// `metadata` key of a response that reads a sample in a voice: the sample's number.
 const PREVIEW: &str = "vivavoce_preview";
 /// Notice about the link.
 const LINK: &str = "link";
@@ -41,14 +41,15 @@ pub struct Session {
     conversation: Conversation,
     latency: Latency,
     last_latency: Option<LatencyView>,
+    voice_delays: BTreeMap<String, u32>,
     notices: BTreeMap<String, NoticeView>,
     mic_open: bool,
     muted: bool,
+    mic_works: bool,
     speaker_works: bool,
     user_speaking: bool,
     awaiting_answer: bool,
     loading: Option<LoadingView>,
-    unsent: Vec<Output>,
     shown: Option<StatusView>,
     typed: u32,
     preview: Preview,
@@ -66,14 +67,15 @@ impl Session {
             conversation: Conversation::default(),
             latency: Latency::default(),
             last_latency: None,
+            voice_delays: BTreeMap::new(),
             notices: BTreeMap::new(),
             mic_open: false,
             muted: false,
+            mic_works: true,
             speaker_works: true,
             user_speaking: false,
             awaiting_answer: false,
             loading: None,
-            unsent: Vec::new(),
             shown: None,
             typed: 0,
             preview: Preview::default(),
@@ -90,6 +92,7 @@ impl Session {
             Input::Mic(pcm) => self.handle_mic(now, pcm),
             Input::Heard { segment, frames } => self.handle_heard(now, segment, frames),
             Input::Flushed { generation } => self.handle_flushed(generation),
+            Input::Microphone { works } => self.handle_microphone(works),
             Input::Speaker { works } => {
                 self.speaker_works = works;
                 if !works {
@@ -132,6 +135,7 @@ impl Session {
             items: self.conversation.views(),
             notices: self.notices.values().cloned().collect(),
             latency: self.last_latency.clone(),
+            voice_delays: self.voice_delays.clone(),
         }
     }
 
@@ -172,7 +176,7 @@ impl Session {
         }
         self.connection.close();
         self.forget_link();
-        self.unsent.clear();
+        self.preview.cancel();
     }
 
     fn start_over(&mut self, now: Instant) {
@@ -180,7 +184,7 @@ impl Session {
         self.silence();
         self.forget_link();
         self.conversation.clear();
-        self.unsent.clear();
+        self.preview.cancel();
         self.out.push_back(Output::View(ViewEvent::Cleared));
         if wanted {
             self.out.push_back(Output::Disconnect);
@@ -217,25 +221,28 @@ impl Session {
 
     fn preview(&mut self, now: Instant, voice: String) {
         self.interrupt(now);
+        if self.connection.phase == Phase::Live {
+            self.ask_preview(now, voice);
+        } else {
+            self.preview.wait(voice);
+            self.want_link(now);
+        }
+    }
+
+    fn ask_preview(&mut self, now: Instant, voice: String) {
         let text = format!("Hello, I am {}. This is how I sound.", voice_name(&voice));
+        let number = self.preview.handle_asked(voice.clone(), now);
         let output = ResponseAudioOutput { format: None, voice: Some(Voice::Name(voice)) };
         let response = ResponseConfig {
             conversation: Some("none".into()),
             output_modalities: Some(vec![Modality::Audio]),
             instructions: Some(format!("Read aloud exactly, verbatim: {text}")),
             input: Some(Vec::new()),
-            metadata: Some(BTreeMap::from([(PREVIEW.to_owned(), text)])),
+            metadata: Some(BTreeMap::from([(PREVIEW.to_owned(), number.to_string())])),
             audio: Some(ResponseAudio { output: Some(output) }),
             ..ResponseConfig::default()
         };
-        let event = ClientEvent::ResponseCreate { response: Some(Box::new(response)) };
-        self.preview.ask();
-        if self.connection.phase == Phase::Live {
-            self.send(event);
-        } else {
-            self.unsent.push(Output::Send(Box::new(event)));
-            self.want_link(now);
-        }
+        self.send(ClientEvent::ResponseCreate { response: Some(Box::new(response)) });
     }
 
     fn want_link(&mut self, now: Instant) {
@@ -271,7 +278,17 @@ impl Session {
         }
     }
 
+    fn handle_microphone(&mut self, works: bool) {
+        self.mic_works = works;
+        if !works && self.user_speaking && self.connection.phase == Phase::Live {
+            // No more of this turn will come, so the server would wait for its end.
+            self.user_speaking = false;
+            self.send(ClientEvent::InputAudioBufferCommit);
+        }
+    }
+
     fn give_up(&mut self, words: String) {
+        self.preview.cancel();
         if std::mem::take(&mut self.mic_open) {
             self.out.push_back(Output::Mic { open: false });
         }
@@ -280,7 +297,7 @@ impl Session {
 
     fn forget_link(&mut self) {
         self.responses.reset();
-        self.preview = Preview::default();
+        self.preview.handle_loss();
         let ended = self.playout.handle_loss();
         self.out.extend(ended.into_iter().map(|segment| Output::EndSegment { segment }));
         self.user_speaking = false;
@@ -463,7 +480,7 @@ impl Session {
             AgentState::Idle
         } else if !self.user_speaking && (self.responses.is_busy() || self.awaiting_answer) {
             AgentState::Thinking
-        } else if self.mic_open {
+        } else if self.mic_open && self.mic_works {
             AgentState::Listening
         } else {
             AgentState::Idle

@@ -322,8 +322,8 @@ fn an_answer_cancelled_before_it_had_a_name_is_not_heard() {
     assert!(rig.receive(audio(100)).iter().all(|o| !matches!(o, Output::Play { .. })));
 }
 
-fn preview(id: &str) -> ServerEvent {
-    let metadata = Some([("vivavoce_preview".to_owned(), "Hello.".to_owned())].into());
+fn preview(id: &str, number: u32) -> ServerEvent {
+    let metadata = Some([("vivavoce_preview".to_owned(), number.to_string())].into());
     ServerEvent::ResponseCreated { response: Box::new(Response { id: id.into(), metadata, ..Response::default() }) }
 }
 
@@ -333,14 +333,69 @@ fn of_two_samples_of_voices_the_later_is_heard_and_the_earlier_is_not_made() {
     rig.act(Action::PreviewVoice { voice: "af_heart".into() });
     rig.act(Action::PreviewVoice { voice: "bm_george".into() });
     let cancel = |id: &str| [ClientEvent::ResponseCancel { response_id: Some(id.into()) }];
-    assert_eq!(sent(&rig.receive(preview("resp_p1"))), cancel("resp_p1"));
-    assert_eq!(sent(&rig.receive(preview("resp_1"))), []);
+    assert_eq!(sent(&rig.receive(preview("resp_p1", 1))), cancel("resp_p1"));
+    assert_eq!(sent(&rig.receive(preview("resp_1", 2))), []);
     assert!(rig.receive(audio(100)).iter().any(|o| matches!(o, Output::Play { .. })));
 
     let outputs = rig.act(Action::Interrupt);
     assert_eq!(flushes(&outputs).len(), 1);
     assert_eq!(sent(&outputs), cancel("resp_1"));
     assert!(sent(&rig.act(Action::Interrupt)).is_empty());
+}
+
+#[test]
+fn a_sample_says_what_its_voice_costs_here_and_waits_for_a_link() {
+    let mut rig = Rig::new();
+    rig.act(Action::PreviewVoice { voice: "af_heart".into() });
+    rig.receive(ServerEvent::SessionCreated { session: Box::default() });
+    rig.step(Input::LinkClosed(LinkEnd::Lost("gone".into())));
+    rig.wait();
+    rig.receive(ServerEvent::SessionCreated { session: Box::default() });
+    let outputs = rig.receive(ServerEvent::SessionUpdated { session: Box::default() });
+    assert!(matches!(&sent(&outputs)[..], [ClientEvent::ResponseCreate { response: Some(_) }]), "{outputs:?}");
+    rig.now += Duration::from_secs(8);
+    rig.receive(ServerEvent::EngineStatus { state: EngineState::Ready });
+    rig.receive(preview("resp_1", 1));
+    rig.now += Duration::from_millis(698);
+    rig.receive(audio(100));
+    rig.receive(audio(100));
+    assert_eq!(rig.session.view().voice_delays, [("af_heart".to_owned(), 700)].into());
+}
+
+#[test]
+fn speech_stops_a_sample_that_has_not_sounded() {
+    let mut rig = Rig::live();
+    rig.act(Action::PreviewVoice { voice: "af_heart".into() });
+    rig.receive(preview("resp_1", 1));
+    let outputs = rig.receive(speech_started("item_U1"));
+    assert_eq!(sent(&outputs), [ClientEvent::ResponseCancel { response_id: Some("resp_1".into()) }]);
+    assert!(rig.receive(audio(100)).iter().all(|o| !matches!(o, Output::Play { .. })));
+}
+
+#[test]
+fn a_speaker_changed_in_mid_answer_counts_on_where_the_old_one_was() {
+    let mut rig = Rig::speaking();
+    rig.step(Input::Heard { segment: SegmentId(0), frames: Pcm16::frames_in(400) });
+    rig.step(Input::Speaker { works: false });
+    rig.step(Input::Speaker { works: true });
+    let outputs = rig.receive(audio(500));
+    let segment = outputs.iter().find_map(|o| if let Output::Play { segment, .. } = o { Some(*segment) } else { None });
+    rig.step(Input::Heard { segment: segment.unwrap(), frames: Pcm16::frames_in(200) });
+    let flush = flushes(&rig.receive(speech_started("item_U1")));
+    let outputs = rig.step(Input::Flushed { generation: flush[0] });
+    assert!(
+        matches!(&sent(&outputs)[..], [ClientEvent::ConversationItemTruncate { audio_end_ms: 1200, .. }]),
+        "{outputs:?}"
+    );
+}
+
+#[test]
+fn a_microphone_lost_in_mid_turn_ends_the_turn() {
+    let mut rig = Rig::live();
+    rig.receive(speech_started("item_U1"));
+    let outputs = rig.step(Input::Microphone { works: false });
+    assert_eq!(sent(&outputs), [ClientEvent::InputAudioBufferCommit]);
+    assert!(!rig.session.view().status.user_speaking);
 }
 
 #[test]
@@ -387,6 +442,15 @@ fn a_failed_response_says_why() {
     };
     rig.receive(ServerEvent::ResponseDone { response: Box::new(response) });
     assert_eq!(rig.session.view().notices[0].text, "No answer: Out of memory.");
+}
+
+#[test]
+fn without_a_microphone_nobody_is_said_to_listen() {
+    let mut rig = Rig::live();
+    rig.step(Input::Microphone { works: false });
+    assert_eq!(rig.agent(), AgentState::Idle);
+    rig.step(Input::Microphone { works: true });
+    assert_eq!(rig.agent(), AgentState::Listening);
 }
 
 #[test]

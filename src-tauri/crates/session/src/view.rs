@@ -1,5 +1,7 @@
 //! What a window shows, as data. Every event is an upsert: to show it twice is to show it once.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -17,6 +19,8 @@ pub struct View {
     pub notices: Vec<NoticeView>,
     /// Of the last turn.
     pub latency: Option<LatencyView>,
+    /// What voices cost on this machine: milliseconds to the first sound of their samples, as heard so far.
+    pub voice_delays: BTreeMap<String, u32>,
 }
 
 /// A change of the view.
@@ -54,6 +58,13 @@ pub enum ViewEvent {
     Latency {
         /// The measure.
         latency: LatencyView,
+    },
+    /// A sample of a voice has been measured.
+    VoiceDelay {
+        /// The voice.
+        voice: String,
+        /// To its first sound.
+        ms: u32,
     },
     /// A model is installed, missing, or on its way.
     Model {

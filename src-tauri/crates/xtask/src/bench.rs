@@ -14,7 +14,7 @@ use crate::{
 /// Something is missing, or a run fails.
 pub(crate) fn bench(args: &[String]) -> anyhow::Result<()> {
     prepare(Needs::Build)?;
-    install_models(&[])?;
+    install_models::<&str>(&[])?;
     step("Measuring (leave the machine alone for some minutes)");
     // As the engine's own process has it, for the plain run beside it.
     let sleeping = [("OMP_WAIT_POLICY", "passive"), ("GOMP_SPINCOUNT", "0")];

@@ -10,6 +10,11 @@ use crate::{
     system::{Needs, ensure},
 };
 
+/// No name: all that a conversation needs.
+const NEEDED: &[&str] = &[];
+/// What the tests take beside.
+const TESTED_MODELS: &[&str] = &["runtime", "turns", "moonshine-base", "hibari", "qwen-0.5b", "kokoro"];
+
 fn headless_because() -> Option<&'static str> {
     let linux = cfg!(target_os = "linux");
     let display = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|v| std::env::var_os(v).is_some_and(|v| !v.is_empty()));
@@ -23,7 +28,7 @@ fn headless_because() -> Option<&'static str> {
 
 pub(crate) fn run_app() -> anyhow::Result<()> {
     prepare(Needs::Build)?;
-    install_models(&[])?;
+    install_models(NEEDED)?;
     match headless_because() {
         None => {
             step("Opening Vivavoce");
@@ -53,9 +58,13 @@ pub(crate) fn test() -> anyhow::Result<()> {
     run(&mut node::npm(&["run", "--silent", "test"])?)?;
     step("Testing everything that needs no model");
     run(&mut cargo(&["test", "--workspace", "--quiet"]))?;
-    install_models(&[])?;
+    install_models(TESTED_MODELS)?;
     step("Testing the real models, whole conversations from recordings, and the real window");
-    let ignored = ["test", "--workspace", "--quiet", "--", "--ignored", "--test-threads", "1"];
+    let mut ignored = vec!["test", "--workspace", "--quiet", "--", "--ignored", "--test-threads", "1"];
+    if !has("chromedriver") {
+        println!("   no Chromium with its driver: the page's scenes are left out here");
+        ignored.extend(["--skip", "pages"]);
+    }
     run(in_rig(&ignored)?.env("VIVAVOCE_MODELS", models_folder()?))
 }
 
@@ -88,11 +97,13 @@ pub(crate) fn ui(args: &[String]) -> anyhow::Result<()> {
 
 pub(crate) fn screenshots() -> anyhow::Result<()> {
     prepare(Needs::Test)?;
-    install_models(&[])?;
-    step("Taking pictures of the real window");
+    install_models(NEEDED)?;
+    step("Taking pictures of the real window, and of every scene of the page where there is Chromium");
     let pictures = root().join("tests/pictures");
     std::fs::create_dir_all(&pictures)?;
-    let mut tests = in_rig(&["test", "--workspace", "--quiet", "desktop::", "--", "--ignored", "--test-threads", "1"])?;
+    let mut args = vec!["test", "--workspace", "--quiet", "--", "--ignored", "--test-threads", "1", "desktop::"];
+    args.extend(has("chromedriver").then_some("pages::"));
+    let mut tests = in_rig(&args)?;
     run(tests.env("VIVAVOCE_MODELS", models_folder()?).env("VIVAVOCE_PICTURES", &pictures))?;
     std::fs::copy(pictures.join("window.png"), root().join("icons/window.png"))?;
     println!("   All pictures are in tests/pictures; the README's has been renewed.");
@@ -136,7 +147,7 @@ fn build_ui() -> anyhow::Result<()> {
     run(&mut node::npm(&["run", "--silent", "build", "--", "--logLevel", "warn"])?)
 }
 
-pub(crate) fn install_models(names: &[String]) -> anyhow::Result<()> {
+pub(crate) fn install_models<S: AsRef<std::ffi::OsStr>>(names: &[S]) -> anyhow::Result<()> {
     step("Installing models (once; what is here is not fetched again)");
     let mut install = Command::new(built("vivavoce-cli"));
     run(install.args(["models", "--install"]).args(names))

@@ -51,6 +51,9 @@ const TEST: &[&str] = &[
     "fonts-dejavu-core",
 ];
 
+/// A second browser for the page's scenes; Ubuntu has it only as a snap, which a throw-away desktop cannot run.
+const TEST_DEBIAN: &[&str] = &["chromium", "chromium-driver"];
+
 const FEDORA: &str = "sudo dnf install gcc-c++ pkgconf cmake clang clang-devel webkit2gtk4.1-devel libayatana-appindicator-gtk3-devel librsvg2-devel alsa-lib-devel dbus-devel libxdo-devel openssl-devel python3-pip nodejs";
 const ARCH: &str = "sudo pacman -S --needed base-devel cmake clang webkit2gtk-4.1 libayatana-appindicator librsvg alsa-lib dbus xdotool openssl python-pip nodejs npm";
 const MAC: &str = "xcode-select --install && brew install cmake python node";
@@ -64,7 +67,12 @@ pub(crate) fn ensure(needs: Needs) -> anyhow::Result<()> {
     if !has("dpkg-query") {
         return elsewhere(needs);
     }
-    let wanted = BUILD.iter().chain(if needs == Needs::Test { TEST } else { &[] });
+    let wanted: &[&[&str]] = match needs {
+        Needs::Build => &[BUILD],
+        Needs::Test if is_debian() => &[BUILD, TEST, TEST_DEBIAN],
+        Needs::Test => &[BUILD, TEST],
+    };
+    let wanted = wanted.iter().copied().flatten();
     let missing: Vec<&str> = wanted.copied().filter(|p| !is_satisfied(p)).collect();
     if missing.is_empty() {
         return Ok(());
@@ -95,6 +103,10 @@ fn is_satisfied(package: &str) -> bool {
         return true;
     }
     output("dpkg-query", &["-W", "-f", "${Status}", package]).is_some_and(|s| s.ends_with(" installed"))
+}
+
+fn is_debian() -> bool {
+    std::fs::read_to_string("/etc/os-release").is_ok_and(|text| text.lines().any(|line| line == "ID=debian"))
 }
 
 fn as_root(program: &str) -> Command {

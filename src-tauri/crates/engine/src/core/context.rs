@@ -7,8 +7,12 @@ use crate::{
     stages::{Author, Message},
 };
 
-/// Characters of conversation that fit beside the instructions into a context of 4096 tokens, at some 3.5 to a token.
+/// Characters of conversation, which with usual instructions and an answer fit into a context of 4096 tokens at some 3.5
+/// to a token; and of both together.
 const MOST_CHARS: usize = 8000;
+const MOST_CHARS_IN_ALL: usize = 12_000;
+/// What a message costs beside its text: five tokens.
+const CHARS_OF_MESSAGE: usize = 18;
 
 /// An item with what the wire's item does not say.
 #[derive(Clone, Debug)]
@@ -93,13 +97,19 @@ impl Context {
 pub(crate) fn prompt(instructions: &str, items: &[Item]) -> Vec<Message> {
     let mut messages = split_examples(instructions);
     let mut turns: Vec<Message> = items.iter().filter_map(message).collect();
+    let most = MOST_CHARS.min(MOST_CHARS_IN_ALL.saturating_sub(instructions.len()));
     let mut chars = 0;
     let fits = turns.iter().rev().take_while(|m| {
-        chars += m.text.len();
-        chars <= MOST_CHARS
+        chars += m.text.len() + CHARS_OF_MESSAGE;
+        chars <= most
     });
     let kept = fits.count().max(1).min(turns.len());
-    turns.drain(..turns.len() - kept);
+    let mut dropped = turns.len() - kept;
+    // An answer does not stay behind without its question.
+    if dropped > 0 && kept > 1 && turns[dropped].author == Author::Assistant {
+        dropped += 1;
+    }
+    turns.drain(..dropped);
     if let Some(last) = turns.last_mut().filter(|m| m.author == Author::User)
         && let Some(fact) = help::find(&last.text)
     {

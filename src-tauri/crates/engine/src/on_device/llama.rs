@@ -77,24 +77,32 @@ impl Llama {
     }
 
     /// Reads what the cache does not have of `tokens`; returns how many it had. The last one's logits are left ready.
-    fn read(&mut self, tokens: &[LlamaToken], cancelled: &dyn Fn() -> bool) -> Result<Option<usize>, StageError> {
+    /// `fixed` are those of the instructions: what stands behind them may move.
+    fn read(
+        &mut self,
+        tokens: &[LlamaToken],
+        fixed: usize,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Option<usize>, StageError> {
         let what = "the language model failed";
         let mut same = self.same(tokens);
         if same < SAME_PROMPT.min(tokens.len()) {
-            if let Some(loaded) = self.cache.load(&mut self.context, tokens) {
+            if let Some(loaded) = self.cache.load(&mut self.context, tokens, same) {
                 self.read = tokens[..loaded].to_vec();
                 same = loaded;
             }
         }
-        same = self.close_gap(tokens, same)?;
+        if same >= fixed {
+            same = self.close_gap(tokens, same)?;
+        }
         // The last token is read again even if it is known: its logits are wanted.
-        let known = same.min(tokens.len().saturating_sub(1));
+        let mut known = same.min(tokens.len().saturating_sub(1));
         if known < self.read.len() {
             let cleared = self.context.clear_kv_cache_seq(Some(0), Some(known as u32), None);
             if !matches!(cleared, Ok(true)) {
+                // A model that cannot forget a part forgets all.
                 self.context.clear_kv_cache();
-                self.read.clear();
-                return self.read(tokens, cancelled);
+                known = 0;
             }
             self.read.truncate(known);
         }
@@ -123,7 +131,10 @@ impl Llama {
         let Some(from) = (same + 1..self.read.len()).find(|at| run(*at) >= MOVED_LEAST) else { return Ok(same) };
         let what = "the language model's memory cannot be moved";
         let (to, end) = (same as u32, from as u32);
-        self.context.clear_kv_cache_seq(Some(0), Some(to), Some(end)).map_err(|e| StageError::new(what, e))?;
+        let cleared = self.context.clear_kv_cache_seq(Some(0), Some(to), Some(end));
+        if !cleared.map_err(|e| StageError::new(what, e))? {
+            return Ok(same);
+        }
         let by = -((from - same) as i32);
         self.context.kv_cache_seq_add(0, Some(end), None, by).map_err(|e| StageError::new(what, e))?;
         self.read.drain(same..from);
@@ -155,6 +166,16 @@ impl Llama {
             tokens.extend(vocab.tokenize(b"<|im_start|>assistant\n", false, true));
         }
         tokens
+    }
+
+    /// Returns how many tokens the instructions take.
+    fn instructions(&self, messages: &[Message]) -> usize {
+        match messages.first() {
+            Some(first) if first.author == Author::System => {
+                self.tokens(std::slice::from_ref(first), Answer::NotYet).len()
+            }
+            Some(_) | None => 0,
+        }
     }
 
     /// Drops the oldest turns until the prompt and its answer fit; instructions stay.
@@ -194,7 +215,8 @@ impl LanguageModel for Llama {
         let what = "the language model failed";
         let prompt = self.fitted(messages, max_tokens as usize);
         let mut finish = Finish { prompt_tokens: prompt.len() as u64, ..Finish::default() };
-        let Some(known) = self.read(&prompt, cancelled)? else { return Ok(finish) };
+        let fixed = self.instructions(messages);
+        let Some(known) = self.read(&prompt, fixed, cancelled)? else { return Ok(finish) };
         finish.cached_tokens = known as u64;
         let vocab = self.model.vocab();
         let mut sampler = LlamaSampler::chain(
@@ -241,7 +263,11 @@ impl LanguageModel for Llama {
             return Ok(());
         }
         let new = self.same(&tokens) < SAME_PROMPT.min(tokens.len());
-        if self.read(&tokens, cancelled)?.is_some_and(|known| new && known + 1 < tokens.len()) {
+        let fixed = self.instructions(messages);
+        let read = self.read(&tokens, fixed, cancelled)?;
+        // Instructions alone: what the user says is written nowhere.
+        let users = messages.last().is_some_and(|m| m.author == Author::User);
+        if !users && read.is_some_and(|known| new && known + 1 < tokens.len()) {
             self.cache.save(&self.context, &tokens);
         }
         Ok(())

@@ -37,10 +37,11 @@ impl PromptCache {
         Self { folder, model }
     }
 
-    /// Puts the longest beginning of `tokens` that is here in place of all that the context has read; returns its
+    /// Puts the longest beginning of `tokens` that is here, longer than the `known` one, in place of all that the context has read; returns its
     /// length (0 if it could not be used), none if there is no such beginning.
-    pub fn load(&self, context: &mut LlamaContext<'_>, tokens: &[LlamaToken]) -> Option<usize> {
-        let fits = |s: &Saved| s.length <= tokens.len() && s.tokens == hash_tokens(&tokens[..s.length]);
+    pub fn load(&self, context: &mut LlamaContext<'_>, tokens: &[LlamaToken], known: usize) -> Option<usize> {
+        let fits =
+            |s: &Saved| s.length > known && s.length <= tokens.len() && s.tokens == hash_tokens(&tokens[..s.length]);
         let saved = self.saved().filter(fits).max()?;
         if fs::read(&saved.path).is_ok_and(|bytes| hash(&bytes) == saved.content) {
             context.clear_kv_cache();
@@ -78,10 +79,21 @@ impl PromptCache {
     fn write(&self, folder: &Path, context: &LlamaContext<'_>, tokens: &[LlamaToken]) -> io::Result<()> {
         fs::create_dir_all(folder)?;
         let part = folder.join(format!("prompt-{}.part", std::process::id()));
-        context.state_seq_save_file(&part, 0, tokens).map_err(io::Error::other)?;
-        let content = hash(&fs::read(&part)?);
-        let name = format!("{:016x}-{}-{:016x}-{content:016x}.kv", self.model, tokens.len(), hash_tokens(tokens));
-        fs::rename(part, folder.join(name))
+        let written = context.state_seq_save_file(&part, 0, tokens).map_err(io::Error::other);
+        let placed = written.and_then(|written| {
+            let bytes = fs::read(&part)?;
+            if bytes.len() != written {
+                // The library does not look at how closing the file went.
+                return Err(io::Error::new(io::ErrorKind::WriteZero, "the file is shorter than what was written"));
+            }
+            let content = hash(&bytes);
+            let name = format!("{:016x}-{}-{:016x}-{content:016x}.kv", self.model, tokens.len(), hash_tokens(tokens));
+            fs::rename(&part, folder.join(name))
+        });
+        if placed.is_err() {
+            let _ = fs::remove_file(part);
+        }
+        placed
     }
 
     fn saved(&self) -> impl Iterator<Item = Saved> {

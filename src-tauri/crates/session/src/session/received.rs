@@ -46,6 +46,9 @@ impl Session {
             ServerEvent::SpeechStarted { item_id, .. } => {
                 self.user_speaking = true;
                 self.silence();
+                if let Some(id) = self.preview.cancel() {
+                    self.cancel_named(&id);
+                }
                 let views = self.conversation.add(&item_id, Speaker::User, Place::End);
                 self.show_items(views);
             }
@@ -114,6 +117,10 @@ impl Session {
                 }
             }
             ServerEvent::OutputAudioDelta { at, delta } => {
+                if let Some((voice, ms)) = self.preview.handle_audio(&at.response_id, now) {
+                    self.voice_delays.insert(voice.clone(), ms);
+                    self.out.push_back(Output::View(ViewEvent::VoiceDelay { voice, ms }));
+                }
                 if self.speaker_works
                     && let Some((segment, pcm)) = self.playout.receive(&at, &delta)
                 {
@@ -146,8 +153,9 @@ impl Session {
             let say = self.responses.request(now);
             self.say(say);
         }
-        let unsent = std::mem::take(&mut self.unsent);
-        self.out.extend(unsent);
+        if let Some(voice) = self.preview.take_waiting() {
+            self.ask_preview(now, voice);
+        }
     }
 
     fn handle_engine(&mut self, now: Instant, state: EngineState) {
@@ -158,6 +166,7 @@ impl Session {
             }
             EngineState::Ready => {
                 self.connection.handle_ready(now);
+                self.preview.handle_ready(now);
                 self.loading = None;
                 self.hide_notice(MODELS);
             }
@@ -195,7 +204,8 @@ impl Session {
 
     fn handle_response_created(&mut self, now: Instant, response: &Response) {
         if is_preview(response) {
-            if self.preview.handle_created(&response.id) == Say::Cancel {
+            let number = response.metadata.as_ref().and_then(|m| m.get(PREVIEW)?.parse().ok());
+            if self.preview.handle_created(&response.id, number) == Say::Cancel {
                 self.cancel_named(&response.id);
             }
             return;

@@ -14,6 +14,7 @@ enum Op {
     Heard(u32, u64),
     FlushAnswered,
     Speaker(bool),
+    Microphone(bool),
     Timeout,
 }
 
@@ -73,6 +74,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => (0u32..8, 0u64..2000).prop_map(|(s, f)| Op::Heard(s, f)),
         4 => Just(Op::FlushAnswered),
         1 => any::<bool>().prop_map(Op::Speaker),
+        1 => any::<bool>().prop_map(Op::Microphone),
         3 => Just(Op::Timeout),
     ]
 }
@@ -145,6 +147,7 @@ proptest! {
                     None => Vec::new(),
                 },
                 Op::Speaker(works) => rig.step(Input::Speaker { works }),
+                Op::Microphone(works) => rig.step(Input::Microphone { works }),
                 Op::Timeout => match rig.session.deadline() {
                     Some(_) => { world.asked = 0; rig.wait() }
                     None => Vec::new(),
