@@ -105,8 +105,12 @@ pub(crate) fn prompt(instructions: &str, items: &[Item]) -> Vec<Message> {
     });
     let kept = fits.count().max(1).min(turns.len());
     let mut dropped = turns.len() - kept;
-    // An answer does not stay behind without its question.
-    if dropped > 0 && kept > 1 && turns[dropped].author == Author::Assistant {
+    // What is kept begins with a question of its own, as the whole did: an answer would be joined to the last example, and
+    // what the language model has read could not be moved (`Llama::close_gap`).
+    while dropped > 0
+        && dropped + 1 < turns.len()
+        && (turns[dropped].author == Author::Assistant || turns[dropped - 1].author == turns[dropped].author)
+    {
         dropped += 1;
     }
     turns.drain(..dropped);
@@ -205,6 +209,43 @@ mod tests {
         let authors: Vec<Author> = messages.iter().map(|m| m.author).collect();
         assert_eq!(authors, [Author::System, Author::User, Author::Assistant]);
         assert_eq!(messages[2].text, "Arr!");
+    }
+
+    #[test]
+    fn a_long_conversation_is_cut_at_a_question_and_the_rest_is_as_it_was() {
+        let instructions = "Be brief.\n\nExamples:\nUser: Hi\nYou: Hello.";
+        let say = |role, n: usize| {
+            let text = format!("{n} {}", "words ".repeat(n % 17));
+            Item::message(role, ContentPart::InputText { text })
+        };
+        let mut items = Vec::new();
+        let mut cut = 0;
+        for n in 0..200 {
+            items.push(say(Role::User, n));
+            // Now and then a question stands without an answer.
+            if n % 7 != 3 {
+                items.push(say(Role::Assistant, n));
+            }
+            let messages = prompt(instructions, &items);
+            assert_eq!((messages[2].text.as_str(), messages[3].author), ("Hello.", Author::User), "after {n}");
+            let whole = format!("{:?}", messages_of(&items));
+            let kept = format!("{:?}", &messages[3..]);
+            assert!(whole.ends_with(kept.trim_start_matches('[')), "after {n}: {kept}");
+            cut += usize::from(whole.len() > kept.len());
+        }
+        assert!(cut > 50, "the limit was reached {cut} times");
+    }
+
+    /// All messages, runs of one author joined as in a prompt.
+    fn messages_of(items: &[Item]) -> Vec<Message> {
+        let mut joined: Vec<Message> = Vec::new();
+        for turn in items.iter().filter_map(message) {
+            match joined.last_mut() {
+                Some(before) if before.author == turn.author => before.text = format!("{} {}", before.text, turn.text),
+                _ => joined.push(turn),
+            }
+        }
+        joined
     }
 
     #[test]
