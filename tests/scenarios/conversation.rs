@@ -79,8 +79,9 @@ fn ten_questions_in_one_conversation_are_heard_and_answered_in_order_and_every_a
     let answers = items.iter().filter(|i| i.0 == "assistant");
     for (n, (_, written, _)) in answers.enumerate() {
         let until = ends.get(n + 1).copied().unwrap_or(talk.played.len());
-        let heard = words(&ears.hear(&talk.played[ends[n]..until.min(talk.played.len())]));
-        let said = words(written);
+        let heard = ears.hear(&talk.played[ends[n]..until.min(talk.played.len())]);
+        let heard = words(&engine::speech_text::spoken(&heard));
+        let said = words(&engine::speech_text::spoken(written));
         let right = said.iter().filter(|w| heard.contains(w)).count();
         println!("{written} | {}", heard.join(" "));
         assert!(right * 10 >= said.len() * 6, "{written:?} was spoken as {heard:?}");

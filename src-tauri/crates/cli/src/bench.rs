@@ -33,7 +33,7 @@ const QUESTIONS: &[&str] = &[
     "How does a rainbow form?",
 ];
 /// Between two questions: longer than most answers; an answer that is still spoken when the next question comes is cut.
-const GAP_MS: u64 = 18_000;
+const GAP_MS: u64 = 13_000;
 /// Silence that a plain pipeline waits for (the API's documented default).
 const PLAIN_SILENCE: Duration = Duration::from_millis(500);
 /// Loudness that is a word, and not noise of the resampler.
