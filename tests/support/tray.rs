@@ -14,6 +14,9 @@ use zbus::{
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// An entry's id, properties and children.
+type Layout = (i32, HashMap<String, OwnedValue>, Vec<OwnedValue>);
+
 #[derive(Default)]
 struct Watcher {
     items: Vec<String>,
@@ -88,8 +91,7 @@ impl Tray {
     pub async fn entries(&self) -> Vec<Entry> {
         let Some(menu) = self.menu().await else { return Vec::new() };
         let _: Result<bool, _> = menu.call("AboutToShow", &(0i32)).await;
-        let layout: Result<(u32, (i32, HashMap<String, OwnedValue>, Vec<OwnedValue>)), _> =
-            menu.call("GetLayout", &(0i32, -1i32, Vec::<&str>::new())).await;
+        let layout: Result<(u32, Layout), _> = menu.call("GetLayout", &(0i32, -1i32, Vec::<&str>::new())).await;
         let children = layout.map(|(_, (_, _, children))| children).unwrap_or_default();
         children.into_iter().filter_map(entry).collect()
     }

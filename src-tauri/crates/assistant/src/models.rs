@@ -79,7 +79,7 @@ pub fn stages(folder: PathBuf) -> Option<engine::StageLoaders> {
     #[cfg(feature = "on-device")]
     {
         let cache = Some(folder.join("cache"));
-        return Some(engine::on_device::loaders(&engine::on_device::Models { folder, language_model: None, cache }));
+        Some(engine::on_device::loaders(&engine::on_device::Models { folder, language_model: None, cache }))
     }
     #[cfg(not(feature = "on-device"))]
     None

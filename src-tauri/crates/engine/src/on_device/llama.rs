@@ -86,11 +86,11 @@ impl Llama {
     ) -> Result<Option<usize>, StageError> {
         let what = "the language model failed";
         let mut same = self.same(tokens);
-        if same < SAME_PROMPT.min(tokens.len()) {
-            if let Some(loaded) = self.cache.load(&mut self.context, tokens, same) {
-                self.read = tokens[..loaded].to_vec();
-                same = loaded;
-            }
+        if same < SAME_PROMPT.min(tokens.len())
+            && let Some(loaded) = self.cache.load(&mut self.context, tokens, same)
+        {
+            self.read = tokens[..loaded].to_vec();
+            same = loaded;
         }
         if same >= fixed {
             same = self.close_gap(tokens, same)?;
