@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::{
-    jobs::{install_models, prepare},
+    jobs::{NEEDED, install_models, prepare},
     shell::{built, run, step},
     system::Needs,
 };
@@ -14,7 +14,7 @@ use crate::{
 /// Something is missing, or a run fails.
 pub(crate) fn bench(args: &[String]) -> anyhow::Result<()> {
     prepare(Needs::Build)?;
-    install_models::<&str>(&[])?;
+    install_models(NEEDED)?;
     step("Measuring (leave the machine alone for some minutes)");
     // As the engine's own process has it, for the plain run beside it.
     let sleeping = [("OMP_WAIT_POLICY", "passive"), ("GOMP_SPINCOUNT", "0")];
