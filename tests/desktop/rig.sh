@@ -51,7 +51,9 @@ done
 openbox >/dev/null 2>&1 &
 started="$started $!"
 
+# Whatever hangs shall be a failure with its output, not a run without an end.
 status=0
-"$@" || status=$?
+timeout --foreground --kill-after=10 "${RIG_LIMIT:-40m}" "$@" || status=$?
+[ $status -ne 124 ] || echo "rig.sh: not done within ${RIG_LIMIT:-40m}: $*" >&2
 kill $started 2>/dev/null || true
 exit $status

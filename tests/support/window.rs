@@ -1,7 +1,7 @@
 //! The real window, driven through WebKit's WebDriver.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -16,6 +16,7 @@ pub struct Window {
     /// WebDriver's end.
     pub page: Client,
     driver: Child,
+    home: PathBuf,
 }
 
 impl Window {
@@ -43,13 +44,17 @@ impl Window {
         let due = Instant::now() + Duration::from_secs(60);
         let page = loop {
             let mut builder = ClientBuilder::new(HttpConnector::new());
-            match builder.capabilities(wanted.clone()).connect(&format!("http://127.0.0.1:{port}")).await {
-                Ok(page) => break page,
-                Err(error) => assert!(Instant::now() < due, "the window did not open: {error}"),
+            let address = format!("http://127.0.0.1:{port}");
+            let opened = builder.capabilities(wanted.clone());
+            // An app that ends before its window opens leaves the driver waiting for ever.
+            match tokio::time::timeout_at(due.into(), opened.connect(&address)).await {
+                Ok(Ok(page)) => break page,
+                Ok(Err(error)) => assert!(Instant::now() < due, "the window did not open: {error}"),
+                Err(_) => panic!("the window did not open"),
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         };
-        let window = Self { page, driver };
+        let window = Self { page, driver, home: home.to_owned() };
         window.element("[data-agent]").await;
         window
     }
@@ -91,16 +96,40 @@ impl Window {
         }
     }
 
-    /// Closes the window and its driver.
-    pub async fn close(mut self) {
-        let _ = self.page.clone().close().await;
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
+    /// Closes the window and its driver, and waits for the program's end: the next one would give way to it.
+    pub async fn close(self) {
+        let _ = tokio::time::timeout(Duration::from_secs(10), self.page.clone().close()).await;
+        let due = Instant::now() + Duration::from_secs(30);
+        while !self.processes().is_empty() {
+            // WebKit's driver closes the page; the program stays in its tray, as it should.
+            self.kill();
+            assert!(Instant::now() < due, "the program does not end");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Returns the processes that keep their files under this window's home.
+    fn processes(&self) -> Vec<String> {
+        let marked = format!("VIVAVOCE_HOME={}", self.home.display());
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ours = processes.filter(|process| {
+            // The driver has it in its environment, too; it ends with us.
+            let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+            let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+            name.trim() == "vivavoce" && environment.split(|&b| b == 0).any(|v| v == marked.as_bytes())
+        });
+        ours.map(|process| process.file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    fn kill(&self) {
+        let _ = Command::new("kill").arg("-9").args(self.processes()).status();
     }
 }
 
 impl Drop for Window {
     fn drop(&mut self) {
         let _ = self.driver.kill();
+        let _ = self.driver.wait();
+        self.kill();
     }
 }
