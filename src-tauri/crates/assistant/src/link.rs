@@ -111,6 +111,7 @@ impl Link {
             | ClientEvent::ConversationItemDelete { .. }
             | ClientEvent::ResponseCreate { .. }
             | ClientEvent::ResponseCancel { .. }
+            | ClientEvent::OutputAudioBufferClear
             | ClientEvent::Unknown(_) => &self.control,
         };
         match queue.try_send(event.to_json(Some(event_id))) {
@@ -144,7 +145,7 @@ async fn child(mut ends: Ends, program: PathBuf, args: Vec<String>, log: Option<
         .args(args)
         // Idle OpenMP threads that spin take the core from speech and audio; the library reads this when it is loaded.
         .env("OMP_WAIT_POLICY", "passive")
-        .env("GOMP_SPINCOUNT", "0")
+        .env("GOMP_SPINCOUNT", "10000")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(stderr)

@@ -230,6 +230,10 @@ impl EngineCore {
                 self.create_response(event_id.clone(), response.unwrap_or_default())
             }
             ClientEvent::ResponseCancel { response_id } => self.cancel_response(response_id.as_deref()),
+            ClientEvent::OutputAudioBufferClear => {
+                let words = "output_audio_buffer.clear is for WebRTC: on a WebSocket the client plays the audio.";
+                Err(ApiError::invalid_request("invalid_event", words))
+            }
             ClientEvent::Unknown(raw) => {
                 let kind = raw.get("type").map(ToString::to_string).unwrap_or_default();
                 Err(ApiError::invalid_request("invalid_value", format!("Unknown event type {kind}.")))

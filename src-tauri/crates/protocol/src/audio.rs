@@ -14,6 +14,13 @@ impl std::fmt::Debug for AudioBytes {
     }
 }
 
+impl AudioBytes {
+    /// Returns the bytes of base64 text; none if it is none.
+    pub fn from_base64(text: &str) -> Option<Self> {
+        STANDARD.decode(text).ok().map(Self)
+    }
+}
+
 impl Serialize for AudioBytes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&STANDARD.encode(&self.0))

@@ -70,6 +70,9 @@ pub enum ClientEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         response_id: Option<String>,
     },
+    /// WebRTC alone: empties the server's own playback.
+    #[serde(rename = "output_audio_buffer.clear")]
+    OutputAudioBufferClear,
     /// An event this crate does not know.
     #[serde(skip)]
     Unknown(Value),
@@ -86,6 +89,7 @@ const KINDS: &[&str] = &[
     "conversation.item.delete",
     "response.create",
     "response.cancel",
+    "output_audio_buffer.clear",
 ];
 
 impl ClientEvent {
@@ -122,7 +126,7 @@ impl ClientEvent {
         json::without_audio(self.value(), "audio")
     }
 
-    fn value(&self) -> Value {
+    pub(crate) fn value(&self) -> Value {
         if let Self::Unknown(raw) = self { raw.clone() } else { serde_json::to_value(self).unwrap_or_default() }
     }
 }

@@ -49,12 +49,45 @@ pub struct Item {
     /// Of a call's output: any text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
+    /// Of `mcp_…` items: the server that has the tools.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_label: Option<String>,
+    /// Of `mcp_list_tools`: the tools.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools: Option<Value>,
+    /// Of `mcp_call`: why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Value>,
+    /// Of `mcp_call` and `mcp_approval_response`: the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval_request_id: Option<String>,
+    /// Of `mcp_approval_response`: whether the call may run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approve: Option<bool>,
+    /// Of `mcp_approval_response`: why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl Item {
     /// Returns a message with one part.
     pub fn message(role: Role, part: ContentPart) -> Self {
         Self { kind: "message".into(), role: Some(role), content: Some(vec![part]), ..Self::default() }
+    }
+
+    /// Returns a tool's output for a call.
+    pub fn output(call_id: impl Into<String>, output: impl Into<String>) -> Self {
+        Self {
+            kind: "function_call_output".into(),
+            call_id: Some(call_id.into()),
+            output: Some(output.into()),
+            ..Self::default()
+        }
+    }
+
+    /// Returns whether this is a call of one of the client's tools.
+    pub fn is_call(&self) -> bool {
+        self.kind == "function_call"
     }
 
     /// Returns what was written or said in a message, parts joined by a space.
@@ -103,6 +136,9 @@ pub enum ContentPart {
         /// What is said.
         #[serde(default)]
         transcript: Option<String>,
+        /// In `conversation.item.retrieved` alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        audio: Option<AudioBytes>,
     },
     /// Anything else, kept.
     #[serde(untagged)]
@@ -110,11 +146,16 @@ pub enum ContentPart {
 }
 
 impl ContentPart {
+    /// Returns speech by the assistant, as its words.
+    pub fn output_audio(transcript: impl Into<String>) -> Self {
+        Self::OutputAudio { transcript: Some(transcript.into()), audio: None }
+    }
+
     /// Returns the written or spoken words, if it has any.
     pub fn text(&self) -> Option<&str> {
         match self {
             Self::InputText { text } | Self::OutputText { text } => Some(text),
-            Self::InputAudio { transcript, .. } | Self::OutputAudio { transcript } => transcript.as_deref(),
+            Self::InputAudio { transcript, .. } | Self::OutputAudio { transcript, .. } => transcript.as_deref(),
             Self::InputImage { .. } | Self::Other(_) => None,
         }
     }

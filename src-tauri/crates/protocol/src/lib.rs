@@ -6,26 +6,34 @@
 
 mod audio;
 mod client;
+mod codec;
+mod dialect;
 mod error;
 mod item;
 mod json;
+mod profile;
 mod response;
 mod server;
 mod session;
+mod tool;
 
 pub use audio::{AudioBytes, Pcm16, PcmCarry, SAMPLE_RATE};
 pub use client::ClientEvent;
+pub use codec::{Codec, alaw_decode, alaw_encode, mulaw_decode, mulaw_encode};
+pub use dialect::Dialect;
 pub use error::{ApiError, ParseError};
 pub use item::{ContentPart, Item, Role};
+pub use profile::{Auth, PROFILES, Profile, profile};
 pub use response::{
-    MaxTokens, Modality, Response, ResponseAudio, ResponseAudioOutput, ResponseConfig, ResponseStatus, StatusDetails,
-    TokenDetails, Usage,
+    CachedTokens, MaxTokens, Modality, Response, ResponseAudio, ResponseAudioOutput, ResponseConfig, ResponseStatus,
+    StatusDetails, TokenDetails, Usage,
 };
-pub use server::{At, EngineState, ServerEvent, TranscriptionError};
+pub use server::{At, EngineState, RateLimit, ServerEvent, TranscriptionError, TranscriptionUsage};
 pub use session::{
-    AudioConfig, AudioFormat, Eagerness, InputAudioConfig, OutputAudioConfig, Session, SessionKind, Transcription,
-    TurnDetection, Voice,
+    AudioConfig, AudioFormat, Eagerness, InputAudioConfig, NoiseReduction, OutputAudioConfig, Reasoning, Session,
+    SessionKind, TokenLimits, Transcription, Truncation, TurnDetection, Voice,
 };
+pub use tool::{Tool, ToolChoice};
 
 #[cfg(test)]
 mod tests;

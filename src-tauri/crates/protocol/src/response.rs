@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::{ApiError, AudioFormat, Item, Voice};
+use crate::{ApiError, AudioFormat, Item, Reasoning, Tool, ToolChoice, Voice};
 
 /// What a response is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,13 +16,32 @@ pub enum Modality {
 }
 
 /// A count of tokens, or no limit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MaxTokens {
     /// 1 to 4096.
     Count(u32),
     /// `"inf"`.
-    Word(String),
+    Inf,
+}
+
+impl Serialize for MaxTokens {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Count(count) => serializer.serialize_u32(*count),
+            Self::Inf => serializer.serialize_str("inf"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for MaxTokens {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        match value.as_u64().and_then(|n| u32::try_from(n).ok()) {
+            Some(count) => Ok(Self::Count(count)),
+            None if value == "inf" => Ok(Self::Inf),
+            None => Err(serde::de::Error::custom(format!("expected a number of tokens or \"inf\", got {value}"))),
+        }
+    }
 }
 
 /// What `response.create` asks for; absent fields are the session's.
@@ -37,10 +56,16 @@ pub struct ResponseConfig {
     pub instructions: Option<String>,
     /// Instead of the session's tools.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tools: Option<Vec<Value>>,
+    pub tools: Option<Vec<Tool>>,
     /// Instead of the session's choice.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tool_choice: Option<Value>,
+    pub tool_choice: Option<ToolChoice>,
+    /// Whether this response may make several calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parallel_tool_calls: Option<bool>,
+    /// Instead of the session's effort.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<Reasoning>,
     /// Instead of the session's limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<MaxTokens>,
@@ -179,7 +204,22 @@ pub struct TokenDetails {
     /// Of pictures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_tokens: Option<u64>,
-    /// Read from the prompt cache.
+    /// Read from the prompt cache; part of the input tokens, not beside them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cached_tokens: Option<u64>,
+    /// The cached tokens by kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached_tokens_details: Option<CachedTokens>,
+}
+
+/// Cached tokens by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CachedTokens {
+    /// Of text.
+    pub text_tokens: u64,
+    /// Of audio.
+    pub audio_tokens: u64,
+    /// Of pictures.
+    pub image_tokens: u64,
 }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ApiError, AudioBytes, ContentPart, Item, ParseError, Response, Session, json};
+use crate::{ApiError, AudioBytes, ContentPart, Item, ParseError, Response, Session, TokenDetails, dialect, json};
 
 /// What a server says to a client. Old (beta) event names are read as their successors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,13 @@ pub enum ServerEvent {
         /// The effective configuration.
         #[serde(default)]
         session: Box<Session>,
+    },
+    /// A conversation exists; xAI greets with it, in place of `session.created`.
+    #[serde(rename = "conversation.created")]
+    ConversationCreated {
+        /// With its id.
+        #[serde(default)]
+        conversation: Value,
     },
     /// Something the client asked for was wrong, or the server failed; most leave the session open.
     #[serde(rename = "error")]
@@ -60,6 +67,29 @@ pub enum ServerEvent {
     /// The buffer was emptied.
     #[serde(rename = "input_audio_buffer.cleared")]
     Cleared,
+    /// Nobody has spoken for `idle_timeout_ms`; the silence became a user item.
+    #[serde(rename = "input_audio_buffer.timeout_triggered")]
+    TimeoutTriggered {
+        /// The user item.
+        #[serde(default)]
+        item_id: String,
+        /// On the clock of appended audio.
+        #[serde(default)]
+        audio_start_ms: u64,
+        /// On the clock of appended audio.
+        #[serde(default)]
+        audio_end_ms: u64,
+    },
+    /// A telephone key; the one event without an `event_id`.
+    #[serde(rename = "input_audio_buffer.dtmf_event_received")]
+    DtmfReceived {
+        /// The key.
+        #[serde(default)]
+        event: String,
+        /// Unix seconds.
+        #[serde(default)]
+        received_at: u64,
+    },
     /// An item entered the conversation.
     #[serde(rename = "conversation.item.added", alias = "conversation.item.created")]
     ItemAdded {
@@ -128,6 +158,45 @@ pub enum ServerEvent {
         /// The words.
         #[serde(default)]
         transcript: String,
+        /// What it cost; billed apart from responses.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        usage: Option<TranscriptionUsage>,
+    },
+    /// All of the user's words so far, in place of deltas (xAI).
+    #[serde(rename = "conversation.item.input_audio_transcription.updated")]
+    InputTranscriptionUpdated {
+        /// The user item.
+        item_id: String,
+        /// The part.
+        #[serde(default)]
+        content_index: u32,
+        /// The words so far.
+        #[serde(default)]
+        transcript: String,
+    },
+    /// A stretch of one speaker's words, from models that tell speakers apart.
+    #[serde(rename = "conversation.item.input_audio_transcription.segment")]
+    InputTranscriptionSegment {
+        /// The user item.
+        item_id: String,
+        /// The part.
+        #[serde(default)]
+        content_index: u32,
+        /// The segment.
+        #[serde(default)]
+        id: String,
+        /// Its words.
+        #[serde(default)]
+        text: String,
+        /// Who.
+        #[serde(default)]
+        speaker: Option<String>,
+        /// Seconds into the audio.
+        #[serde(default)]
+        start: f64,
+        /// Seconds into the audio.
+        #[serde(default)]
+        end: f64,
     },
     /// The user's words could not be had.
     #[serde(rename = "conversation.item.input_audio_transcription.failed")]
@@ -247,6 +316,125 @@ pub enum ServerEvent {
         /// The words.
         transcript: String,
     },
+    /// More of a tool call's arguments, a piece of JSON text.
+    #[serde(rename = "response.function_call_arguments.delta")]
+    FunctionCallArgumentsDelta {
+        /// Where.
+        #[serde(flatten)]
+        at: At,
+        /// The call.
+        #[serde(default)]
+        call_id: String,
+        /// The piece.
+        #[serde(default)]
+        delta: String,
+    },
+    /// A tool call's arguments are whole.
+    #[serde(rename = "response.function_call_arguments.done")]
+    FunctionCallArgumentsDone {
+        /// Where.
+        #[serde(flatten)]
+        at: At,
+        /// The call.
+        #[serde(default)]
+        call_id: String,
+        /// The tool; older servers name it in the item alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// JSON text.
+        #[serde(default)]
+        arguments: String,
+    },
+    /// More of the arguments of a tool that the server runs.
+    #[serde(rename = "response.mcp_call_arguments.delta")]
+    McpCallArgumentsDelta {
+        /// Where.
+        #[serde(flatten)]
+        at: At,
+        /// The piece.
+        #[serde(default)]
+        delta: String,
+    },
+    /// The arguments of a tool that the server runs are whole.
+    #[serde(rename = "response.mcp_call_arguments.done")]
+    McpCallArgumentsDone {
+        /// Where.
+        #[serde(flatten)]
+        at: At,
+        /// JSON text.
+        #[serde(default)]
+        arguments: String,
+    },
+    /// The server runs a tool.
+    #[serde(rename = "response.mcp_call.in_progress")]
+    McpCallInProgress {
+        /// Where; without a response.
+        #[serde(flatten)]
+        at: At,
+    },
+    /// The server has run a tool.
+    #[serde(rename = "response.mcp_call.completed")]
+    McpCallCompleted {
+        /// Where; without a response.
+        #[serde(flatten)]
+        at: At,
+    },
+    /// A tool that the server ran has failed.
+    #[serde(rename = "response.mcp_call.failed")]
+    McpCallFailed {
+        /// Where; without a response.
+        #[serde(flatten)]
+        at: At,
+    },
+    /// The server asks an MCP server for its tools.
+    #[serde(rename = "mcp_list_tools.in_progress")]
+    McpListToolsInProgress {
+        /// The list's item.
+        #[serde(default)]
+        item_id: String,
+    },
+    /// An MCP server's tools can be used.
+    #[serde(rename = "mcp_list_tools.completed")]
+    McpListToolsCompleted {
+        /// The list's item.
+        #[serde(default)]
+        item_id: String,
+    },
+    /// An MCP server's tools could not be had.
+    #[serde(rename = "mcp_list_tools.failed")]
+    McpListToolsFailed {
+        /// The list's item.
+        #[serde(default)]
+        item_id: String,
+    },
+    /// What is left of the limits, near the beginning of a response.
+    #[serde(rename = "rate_limits.updated")]
+    RateLimitsUpdated {
+        /// Requests and tokens.
+        #[serde(default)]
+        rate_limits: Vec<RateLimit>,
+    },
+    /// WebRTC alone: the server's own playback began.
+    #[serde(rename = "output_audio_buffer.started")]
+    OutputAudioBufferStarted {
+        /// Of this response.
+        #[serde(default)]
+        response_id: String,
+    },
+    /// WebRTC alone: the server's own playback ended.
+    #[serde(rename = "output_audio_buffer.stopped")]
+    OutputAudioBufferStopped {
+        /// Of this response.
+        #[serde(default)]
+        response_id: String,
+    },
+    /// WebRTC alone: the server's own playback was emptied.
+    #[serde(rename = "output_audio_buffer.cleared")]
+    OutputAudioBufferCleared {
+        /// Of this response.
+        #[serde(default)]
+        response_id: String,
+    },
     /// How far the engine of this project has come in loading; no other server sends it.
     #[serde(rename = "vivavoce.engine.status")]
     EngineStatus {
@@ -281,6 +469,49 @@ pub struct TranscriptionError {
     pub code: Option<String>,
     /// Words.
     pub message: String,
+}
+
+/// What a transcription cost, by tokens or by the second.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum TranscriptionUsage {
+    /// Billed by the token.
+    Tokens {
+        /// Read, by kind in the details.
+        #[serde(default)]
+        input_tokens: u64,
+        /// Written.
+        #[serde(default)]
+        output_tokens: u64,
+        /// Both.
+        #[serde(default)]
+        total_tokens: u64,
+        /// Text and audio read.
+        #[serde(default)]
+        input_token_details: TokenDetails,
+    },
+    /// Billed by the second.
+    Duration {
+        /// Of audio.
+        seconds: f64,
+    },
+    /// Anything else, kept.
+    #[serde(untagged)]
+    Other(Value),
+}
+
+/// One of the limits.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RateLimit {
+    /// `requests` or `tokens`.
+    pub name: String,
+    /// In a period.
+    pub limit: u64,
+    /// Left in this period.
+    pub remaining: u64,
+    /// Until the period ends.
+    pub reset_seconds: f64,
 }
 
 /// How far an on-device engine has come.
@@ -342,6 +573,25 @@ const KINDS: &[&str] = &[
     "response.audio_transcript.delta",
     "response.output_audio_transcript.done",
     "response.audio_transcript.done",
+    "conversation.created",
+    "input_audio_buffer.timeout_triggered",
+    "input_audio_buffer.dtmf_event_received",
+    "conversation.item.input_audio_transcription.updated",
+    "conversation.item.input_audio_transcription.segment",
+    "response.function_call_arguments.delta",
+    "response.function_call_arguments.done",
+    "response.mcp_call_arguments.delta",
+    "response.mcp_call_arguments.done",
+    "response.mcp_call.in_progress",
+    "response.mcp_call.completed",
+    "response.mcp_call.failed",
+    "mcp_list_tools.in_progress",
+    "mcp_list_tools.completed",
+    "mcp_list_tools.failed",
+    "rate_limits.updated",
+    "output_audio_buffer.started",
+    "output_audio_buffer.stopped",
+    "output_audio_buffer.cleared",
     "vivavoce.engine.status",
 ];
 
@@ -351,7 +601,11 @@ impl ServerEvent {
     /// # Errors
     /// The server's fault; the connection lives on.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        let raw = json::raw(text)?;
+        if let Some(event) = audio_delta(text) {
+            return Ok(event);
+        }
+        let mut raw = json::raw(text)?;
+        dialect::lift(&raw.kind, &mut raw.value);
         if KINDS.contains(&raw.kind.as_str()) { json::typed(&raw) } else { Ok(Self::Unknown(raw.value)) }
     }
 
@@ -368,4 +622,38 @@ impl ServerEvent {
     fn value(&self) -> Value {
         if let Self::Unknown(raw) = self { raw.clone() } else { serde_json::to_value(self).unwrap_or_default() }
     }
+}
+
+/// Reads an audio delta, which comes by the hundred, without a copy of its text; none if the message is another, or not
+/// plain enough, and wants the long way.
+fn audio_delta(text: &str) -> Option<ServerEvent> {
+    #[derive(Deserialize)]
+    struct AudioDelta<'a> {
+        #[serde(rename = "type")]
+        kind: &'a str,
+        #[serde(default)]
+        response_id: String,
+        #[serde(default)]
+        item_id: String,
+        #[serde(default)]
+        output_index: u32,
+        #[serde(default)]
+        content_index: u32,
+        delta: &'a str,
+    }
+    // Short ones are no burden, and the type of a long one stands near its front or its end.
+    if text.len() < 512 {
+        return None;
+    }
+    let read: AudioDelta<'_> = serde_json::from_str(text).ok()?;
+    if !matches!(read.kind, "response.output_audio.delta" | "response.audio.delta") {
+        return None;
+    }
+    let at = At {
+        response_id: read.response_id,
+        item_id: read.item_id,
+        output_index: read.output_index,
+        content_index: read.content_index,
+    };
+    Some(ServerEvent::OutputAudioDelta { at, delta: AudioBytes::from_base64(read.delta)? })
 }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{MaxTokens, Modality, json::tri_state};
+use crate::{MaxTokens, Modality, Tool, ToolChoice, json::tri_state};
 
 /// Which kind of session: set at connection, required in every update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,27 +35,30 @@ pub struct Session {
     /// System prompt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instructions: Option<String>,
-    /// Tool definitions, kept as they are.
+    /// Replaced as a whole; empty to clear.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tools: Option<Vec<Value>>,
-    /// `auto`, `none`, `required` or an object.
+    pub tools: Option<Vec<Tool>>,
+    /// Whether and which tool is to be called.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tool_choice: Option<Value>,
+    pub tool_choice: Option<ToolChoice>,
     /// Whether one response may make several calls.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parallel_tool_calls: Option<bool>,
     /// Most tokens of one response.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<MaxTokens>,
-    /// Reasoning effort object, for models that reason.
+    /// For models that reason.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reasoning: Option<Value>,
-    /// `auto`, `disabled` or a retention ratio.
+    pub reasoning: Option<Reasoning>,
+    /// What happens when the conversation outgrows the model.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub truncation: Option<Value>,
-    /// Extra fields to include in events.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub include: Option<Vec<String>>,
+    pub truncation: Option<Truncation>,
+    /// A stored prompt, retired on OpenAI; null for none.
+    #[serde(with = "tri_state", skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<Option<Value>>,
+    /// Extra fields to include in events, null for none.
+    #[serde(with = "tri_state", skip_serializing_if = "Option::is_none")]
+    pub include: Option<Option<Vec<String>>>,
     /// Tracing configuration, null for off.
     #[serde(with = "tri_state", skip_serializing_if = "Option::is_none")]
     pub tracing: Option<Option<Value>>,
@@ -89,9 +92,9 @@ pub struct InputAudioConfig {
     /// Transcription of the user, null for none.
     #[serde(with = "tri_state", skip_serializing_if = "Option::is_none")]
     pub transcription: Option<Option<Transcription>>,
-    /// `near_field` or `far_field`, null for none.
+    /// Before detection and model, null for none.
     #[serde(with = "tri_state", skip_serializing_if = "Option::is_none")]
-    pub noise_reduction: Option<Option<Value>>,
+    pub noise_reduction: Option<Option<NoiseReduction>>,
     /// Who ends a turn, null for the client.
     #[serde(with = "tri_state", skip_serializing_if = "Option::is_none")]
     pub turn_detection: Option<Option<TurnDetection>>,
@@ -140,9 +143,64 @@ pub struct Transcription {
     /// ISO-639-1 code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// Words to expect.
+    /// Words to expect, as free text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
+    /// Words to expect, one by one (`gpt-transcribe`, `gpt-live-transcribe`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keywords: Option<Vec<String>>,
+    /// ISO-639-1 codes (`gpt-transcribe`, `gpt-live-transcribe`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub languages: Option<Vec<String>>,
+    /// `minimal` to `xhigh` (`gpt-realtime-whisper`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delay: Option<String>,
+}
+
+/// Noise reduction by the server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NoiseReduction {
+    /// `near_field` or `far_field`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Default 1; absent keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strength: Option<f32>,
+}
+
+/// How long a model thinks before it speaks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reasoning {
+    /// `minimal`, `low`, `medium`, `high`, `xhigh`; xAI has `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effort: Option<String>,
+}
+
+/// What happens when the conversation outgrows the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Truncation {
+    /// `auto` drops the oldest items, `disabled` fails.
+    Word(String),
+    /// Drops a block at once, so that the cache survives more turns.
+    Ratio {
+        /// `retention_ratio`.
+        #[serde(rename = "type")]
+        kind: String,
+        /// Part that stays, 0 to 1.
+        retention_ratio: f32,
+        /// A lower ceiling.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token_limits: Option<TokenLimits>,
+    },
+}
+
+/// A ceiling below the model's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenLimits {
+    /// Tokens of conversation after the instructions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post_instructions: Option<u32>,
 }
 
 /// How the server finds the end of a turn.
@@ -240,6 +298,7 @@ impl Session {
         take(&mut self.max_output_tokens, &update.max_output_tokens);
         take(&mut self.reasoning, &update.reasoning);
         take(&mut self.truncation, &update.truncation);
+        take(&mut self.prompt, &update.prompt);
         take(&mut self.include, &update.include);
         take(&mut self.tracing, &update.tracing);
         let Some(audio) = &update.audio else { return };

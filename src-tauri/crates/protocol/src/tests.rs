@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use crate::*;
 
+mod dialects;
+mod robustness;
+
 fn same_json(event: &ServerEvent, text: &str) {
     let written: Value = serde_json::from_str(&event.to_json(None)).unwrap();
     assert_eq!(written, serde_json::from_str::<Value>(text).unwrap());
@@ -28,7 +31,7 @@ fn reads_old_names_as_their_successors() {
     let old = ServerEvent::parse(r#"{"type":"response.audio_transcript.delta","delta":"hi"}"#).unwrap();
     assert_eq!(old, ServerEvent::OutputTranscriptDelta { at: At::default(), delta: "hi".into() });
     let part: ContentPart = serde_json::from_value(json!({"type":"audio","transcript":"hi"})).unwrap();
-    assert_eq!(part, ContentPart::OutputAudio { transcript: Some("hi".into()) });
+    assert_eq!(part, ContentPart::output_audio("hi"));
 }
 
 #[test]

@@ -79,7 +79,10 @@ fn audio(ms: u64) -> ServerEvent {
 }
 
 fn assistant(id: &str) -> Item {
-    Item { id: Some(id.into()), ..Item::message(Role::Assistant, ContentPart::OutputAudio { transcript: None }) }
+    Item {
+        id: Some(id.into()),
+        ..Item::message(Role::Assistant, ContentPart::OutputAudio { transcript: None, audio: None })
+    }
 }
 
 fn created(id: &str) -> ServerEvent {
@@ -201,6 +204,7 @@ fn a_user_turn_keeps_its_place_when_its_words_come_late() {
         item_id: "item_U1".into(),
         content_index: 0,
         transcript: "Hello?".into(),
+        usage: None,
     });
     let items = rig.session.view().items;
     assert_eq!(items.iter().map(|i| i.id.as_str()).collect::<Vec<_>>(), ["item_U1", "item_A1"]);

@@ -17,6 +17,6 @@ pub(crate) fn bench(args: &[String]) -> anyhow::Result<()> {
     install_models(NEEDED)?;
     step("Measuring (leave the machine alone for some minutes)");
     // As the engine's own process has it, for the plain run beside it.
-    let sleeping = [("OMP_WAIT_POLICY", "passive"), ("GOMP_SPINCOUNT", "0")];
+    let sleeping = [("OMP_WAIT_POLICY", "passive"), ("GOMP_SPINCOUNT", "10000")];
     run(Command::new(built("vivavoce-cli")).arg("bench").args(args).envs(sleeping))
 }

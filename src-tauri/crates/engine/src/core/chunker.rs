@@ -1,14 +1,17 @@
 /// Words after which the first piece may be cut before a small word, without punctuation: it lets speech begin
 /// while the sentence is still being written.
-const FIRST_WORDS: usize = 6;
+const FIRST_WORDS: usize = 3;
 /// Words after which the first piece is cut anywhere.
-const FIRST_MOST: usize = 11;
+const FIRST_MOST: usize = 8;
+/// The same for the second piece, which has to be there when the short first one has been spoken.
+const SECOND_WORDS: usize = 7;
 /// Words after which a comma is enough in later pieces.
 const LONG_WORDS: usize = 18;
 /// A piece may begin with these without sounding torn.
 const JOINTS: &[&str] = &[
     "and", "but", "or", "because", "which", "that", "who", "where", "when", "while", "with", "for", "from", "in", "on",
-    "at", "to", "by", "so", "if", "as", "than", "about", "into", "through", "is", "are", "was",
+    "at", "to", "by", "so", "if", "as", "than", "about", "into", "through", "is", "are", "was", "were", "has", "have",
+    "had", "can", "will", "would", "of",
 ];
 
 /// Cuts an answer that is still being written into pieces to speak: the first as soon as it can be, then sentences.
@@ -39,13 +42,14 @@ impl Chunker {
 
     fn boundary(&self) -> Option<usize> {
         let text = &self.pending;
+        let joint_from = [FIRST_WORDS, SECOND_WORDS].get(self.cut).copied().unwrap_or(usize::MAX);
         let mut words = 0;
         let mut in_word = false;
         let mut joint = None;
         let chars: Vec<(usize, char)> = text.char_indices().collect();
         for (n, (at, c)) in chars.iter().copied().enumerate() {
             if c.is_alphanumeric() && !in_word {
-                if self.cut == 0 && words >= FIRST_WORDS && joint.is_none() && begins_with_joint(&text[at..]) {
+                if words >= joint_from && joint.is_none() && begins_with_joint(&text[at..]) {
                     joint = Some(at);
                 }
                 if self.cut == 0 && words >= FIRST_MOST {
@@ -109,18 +113,18 @@ mod tests {
         let text = "Yes, of course I can, and then we look at the stars, if you like to, all night long.";
         assert_eq!(
             pieces(text),
-            ["Yes, of course I can,", " and then we look at the stars, if you like to, all night long."]
+            ["Yes, of course I can,", " and then we look at the stars, ", "if you like to, all night long."]
         );
     }
 
     #[test]
     fn a_long_first_sentence_is_cut_before_a_small_word() {
         let text = "The biggest planet of them all is called Jupiter after the god.";
-        assert_eq!(pieces(text)[0], "The biggest planet of them all ");
+        assert_eq!(pieces(text)[..2], ["The biggest planet ", "of them all is called Jupiter after the god."]);
     }
 
     #[test]
     fn numbers_initials_and_titles_end_no_sentence() {
-        assert_eq!(pieces("Dr. J. Smith paid 3.50 for it."), ["Dr. J. Smith paid 3.50 for it."]);
+        assert_eq!(pieces("Dr. J. Smith paid 3.50."), ["Dr. J. Smith paid 3.50."]);
     }
 }

@@ -175,7 +175,7 @@ impl Entry {
         let text = self.item.text();
         let kept: String = text.chars().take(heard_chars(&text, &self.spoken, Pcm16::frames_in(end_ms))).collect();
         let transcript = Some(kept.clone());
-        self.item.content = Some(vec![ContentPart::OutputAudio { transcript }]);
+        self.item.content = Some(vec![ContentPart::OutputAudio { transcript, audio: None }]);
         self.item.status = Some("incomplete".into());
         kept
     }

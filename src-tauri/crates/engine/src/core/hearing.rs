@@ -454,7 +454,12 @@ impl EngineCore {
                         self.send(ServerEvent::InputTranscriptionDelta { item_id, content_index: 0, delta });
                     }
                     let (item_id, transcript) = (item_id.clone(), words.clone());
-                    self.send(ServerEvent::InputTranscriptionCompleted { item_id, content_index: 0, transcript });
+                    self.send(ServerEvent::InputTranscriptionCompleted {
+                        item_id,
+                        content_index: 0,
+                        transcript,
+                        usage: None,
+                    });
                 }
                 if words.is_empty() && !turn.by_client {
                     // Nothing was said: a cough or a door. It leaves no trace and gets no answer.

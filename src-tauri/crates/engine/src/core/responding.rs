@@ -198,7 +198,7 @@ impl EngineCore {
         let session = self.session.max_output_tokens.as_ref();
         let max_tokens = match limit.or(session) {
             Some(MaxTokens::Count(n)) => (*n).min(LIMIT_TOKENS),
-            Some(MaxTokens::Word(_)) | None => MOST_TOKENS,
+            Some(MaxTokens::Inf) | None => MOST_TOKENS,
         };
         self.out.push_back(Output::Generate { job, messages, max_tokens });
     }

@@ -264,7 +264,7 @@ impl Running {
             Vec::new()
         } else {
             match self.plan.modality {
-                Modality::Audio => vec![ContentPart::OutputAudio { transcript: Some(self.text.clone()) }],
+                Modality::Audio => vec![ContentPart::output_audio(self.text.clone())],
                 Modality::Text => vec![ContentPart::OutputText { text: self.text.clone() }],
             }
         };
@@ -281,7 +281,7 @@ impl Running {
 
     fn part(&self, text: String) -> ContentPart {
         match self.plan.modality {
-            Modality::Audio => ContentPart::OutputAudio { transcript: Some(text) },
+            Modality::Audio => ContentPart::output_audio(text),
             Modality::Text => ContentPart::OutputText { text },
         }
     }

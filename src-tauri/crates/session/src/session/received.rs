@@ -133,7 +133,26 @@ impl Session {
                     self.out.push_back(Output::EndSegment { segment });
                 }
             }
-            ServerEvent::ItemDone { .. }
+            ServerEvent::ConversationCreated { .. }
+            | ServerEvent::InputTranscriptionUpdated { .. }
+            | ServerEvent::InputTranscriptionSegment { .. }
+            | ServerEvent::TimeoutTriggered { .. }
+            | ServerEvent::DtmfReceived { .. }
+            | ServerEvent::FunctionCallArgumentsDelta { .. }
+            | ServerEvent::FunctionCallArgumentsDone { .. }
+            | ServerEvent::McpCallArgumentsDelta { .. }
+            | ServerEvent::McpCallArgumentsDone { .. }
+            | ServerEvent::McpCallInProgress { .. }
+            | ServerEvent::McpCallCompleted { .. }
+            | ServerEvent::McpCallFailed { .. }
+            | ServerEvent::McpListToolsInProgress { .. }
+            | ServerEvent::McpListToolsCompleted { .. }
+            | ServerEvent::McpListToolsFailed { .. }
+            | ServerEvent::RateLimitsUpdated { .. }
+            | ServerEvent::OutputAudioBufferStarted { .. }
+            | ServerEvent::OutputAudioBufferStopped { .. }
+            | ServerEvent::OutputAudioBufferCleared { .. }
+            | ServerEvent::ItemDone { .. }
             | ServerEvent::ItemRetrieved { .. }
             | ServerEvent::OutputItemDone { .. }
             | ServerEvent::ContentPartAdded { .. }
@@ -252,7 +271,26 @@ fn speaker(item: &Item) -> Option<Speaker> {
 /// Returns whether a server that says this does more than greet and promise: it has heard or answered.
 fn is_proof(event: &ServerEvent) -> bool {
     match event {
-        ServerEvent::EngineStatus { .. }
+        ServerEvent::ConversationCreated { .. }
+        | ServerEvent::InputTranscriptionUpdated { .. }
+        | ServerEvent::InputTranscriptionSegment { .. }
+        | ServerEvent::TimeoutTriggered { .. }
+        | ServerEvent::DtmfReceived { .. }
+        | ServerEvent::FunctionCallArgumentsDelta { .. }
+        | ServerEvent::FunctionCallArgumentsDone { .. }
+        | ServerEvent::McpCallArgumentsDelta { .. }
+        | ServerEvent::McpCallArgumentsDone { .. }
+        | ServerEvent::McpCallInProgress { .. }
+        | ServerEvent::McpCallCompleted { .. }
+        | ServerEvent::McpCallFailed { .. }
+        | ServerEvent::McpListToolsInProgress { .. }
+        | ServerEvent::McpListToolsCompleted { .. }
+        | ServerEvent::McpListToolsFailed { .. }
+        | ServerEvent::RateLimitsUpdated { .. }
+        | ServerEvent::OutputAudioBufferStarted { .. }
+        | ServerEvent::OutputAudioBufferStopped { .. }
+        | ServerEvent::OutputAudioBufferCleared { .. }
+        | ServerEvent::EngineStatus { .. }
         | ServerEvent::SessionCreated { .. }
         | ServerEvent::SessionUpdated { .. }
         | ServerEvent::Error { .. }
