@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use assistant::prelude::*;
+use assistant::{compose, prelude::*};
 use serde::Serialize;
 use tauri::{State, ipc::Channel};
 use ts_rs::TS;
@@ -106,10 +106,11 @@ pub(crate) async fn apply_settings(desktop: State<'_, Desktop>, settings: Settin
         let (input, output) = (settings.input_device.clone(), settings.output_device.clone());
         desktop.assistant.use_devices(Box::new(move || Box::new(CpalBackend::new(input, output)))).await;
     }
-    if before.engine != settings.engine {
-        desktop.assistant.serve(desktop::server(&settings, &desktop.paths)?).await;
+    if (&before.engine, &before.found) != (&settings.engine, &settings.found) {
+        desktop.assistant.serve(desktop::server(&settings, &desktop.paths, &desktop.vault)?).await;
     }
-    desktop.assistant.configure(desktop::config(&settings)).await;
+    let (config, _) = compose::config(&settings, &desktop.paths);
+    desktop.assistant.configure(config).await;
     Ok(settings.save(&desktop.paths.settings())?)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use anyhow::Context;
-use assistant::{Assistant, Server, Setup, prelude::*};
+use assistant::{Assistant, Server, Setup, Vault, compose, prelude::*};
 use tauri::{AppHandle, Manager, RunEvent, WebviewWindowBuilder, WindowEvent};
 
 use crate::{commands, tray, view_channel};
@@ -11,6 +11,7 @@ use crate::{commands, tray, view_channel};
 /// What the commands share. The settings' one owner on this side of the channel.
 pub(crate) struct Desktop {
     pub assistant: Assistant,
+    pub vault: Vault,
     pub paths: Paths,
     pub settings: Mutex<Settings>,
 }
@@ -62,50 +63,34 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Puts everything together; returns words about settings that could not be read, too.
-fn compose() -> anyhow::Result<(Desktop, Option<String>)> {
+/// Puts everything together; returns words about what of the user's could not be read, too.
+fn compose() -> anyhow::Result<(Desktop, Vec<String>)> {
     let paths = Paths::from_env();
-    let (settings, unreadable) = match Settings::load(&paths.settings()) {
-        Ok(settings) => (settings, None),
-        Err(error) => (Settings::default(), Some(error.to_string())),
-    };
+    let mut unreadable = Vec::new();
+    let settings = Settings::load(&paths.settings()).unwrap_or_else(|error| {
+        unreadable.push(error.to_string());
+        Settings::default()
+    });
+    std::fs::create_dir_all(paths.logs()).context("Failed to make the folder of the logs")?;
     let (input, output) = (settings.input_device.clone(), settings.output_device.clone());
+    let (config, wrong) = compose::config(&settings, &paths);
+    unreadable.extend(wrong);
+    let vault = Vault::start();
     let assistant = Assistant::start(Setup {
-        config: config(&settings),
-        server: server(&settings, &paths)?,
+        config,
+        server: server(&settings, &paths, &vault)?,
         backend: Box::new(move || Box::new(CpalBackend::new(input, output))),
         models: Some(paths.models()),
+        memories: Some(paths.memories()),
         observer: None,
     });
-    Ok((Desktop { assistant, paths, settings: Mutex::new(settings) }, unreadable))
-}
-
-/// Returns the prompt and voice that settings stand for.
-pub(crate) fn config(settings: &Settings) -> Config {
-    let own = settings.prompts.get(&settings.tone).cloned();
-    Config {
-        instructions: own.unwrap_or_else(|| tone(&settings.tone).prompt.to_owned()),
-        voice: settings.voice.clone(),
-        transcription_model: match settings.engine {
-            EngineChoice::OnDevice => None,
-            EngineChoice::Server { .. } => Some("gpt-transcribe".into()),
-        },
-    }
+    Ok((Desktop { assistant, vault, paths, settings: Mutex::new(settings) }, unreadable))
 }
 
 /// Returns the server that settings stand for.
-pub(crate) fn server(settings: &Settings, paths: &Paths) -> anyhow::Result<Server> {
-    match &settings.engine {
-        EngineChoice::Server { url } => Ok(Server::WebSocket { url: url.clone(), key: None }),
-        EngineChoice::OnDevice => {
-            std::fs::create_dir_all(paths.logs()).context("Failed to make the folder of the logs")?;
-            Ok(Server::Child {
-                program: std::env::current_exe().context("Failed to find this program")?,
-                args: vec!["engine".into(), "--models".into(), paths.models().to_string_lossy().into_owned()],
-                log: Some(paths.logs().join("engine.log")),
-            })
-        }
-    }
+pub(crate) fn server(settings: &Settings, paths: &Paths, vault: &Vault) -> anyhow::Result<Server> {
+    let program = std::env::current_exe().context("Failed to find this program")?;
+    Ok(compose::server(settings, paths, program, vault))
 }
 
 /// Brings the window to the front.

@@ -23,14 +23,14 @@ pub fn run() -> ExitCode {
 }
 
 /// Is the engine of a parent process until its pipe closes.
-pub fn run_engine(models: PathBuf) -> ExitCode {
+pub fn run_engine(models: PathBuf, stitched: bool) -> ExitCode {
     log_to_stderr();
-    match assistant::models::stages(models) {
-        Some(loaders) => {
-            engine::serve::serve_stdio(loaders);
-            ExitCode::SUCCESS
+    match assistant::models::serve_parent(models, stitched) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "The engine cannot serve");
+            ExitCode::FAILURE
         }
-        None => ExitCode::FAILURE,
     }
 }
 

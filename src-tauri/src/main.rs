@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if let [command, flag, folder] = args.as_slice()
+    if let [command, flag, folder, rest @ ..] = args.as_slice()
         && command == "engine"
         && flag == "--models"
     {
-        return vivavoce::run_engine(folder.into());
+        return vivavoce::run_engine(folder.into(), rest == ["--stitched"]);
     }
     vivavoce::run()
 }

@@ -41,9 +41,9 @@ impl Window {
 }
 
 /// Keeps the tray's menu true, and says what the start has found.
-pub(crate) async fn forward(app: AppHandle, assistant: Assistant, unreadable: Option<String>) {
+pub(crate) async fn forward(app: AppHandle, assistant: Assistant, unreadable: Vec<String>) {
     let Some((view, models, mut events)) = assistant.subscribe().await else { return };
-    if let Some(text) = unreadable {
+    for text in unreadable {
         assistant.notify("settings", Severity::Warning, text, NoticeAction::Dismiss).await;
     }
     let lacking = models.iter().filter(|m| m.required && m.state != ModelState::Installed);

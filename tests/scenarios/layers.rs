@@ -6,9 +6,9 @@ use std::{collections::BTreeSet, path::Path};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("protocol", &[]),
     ("session", &["protocol"]),
-    ("engine", &["protocol", "tokio", "tokio-tungstenite", "ort", "llama-cpp-2", "misaki-rs"]),
+    ("engine", &["protocol", "tokio", "tokio-tungstenite", "ort", "llama-cpp-2", "misaki-rs", "ureq"]),
     ("audio", &["protocol", "cpal"]),
-    ("store", &[]),
+    ("store", &["keyring", "rusqlite"]),
     ("assistant", &["protocol", "session", "engine", "audio", "store", "tokio", "tokio-tungstenite"]),
     ("cli", &["protocol", "session", "engine", "audio", "store", "assistant", "tokio"]),
     ("xtask", &[]),

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use assistant::{Assistant, Server, Setup, prelude::*};
+use assistant::{Assistant, KeySource, Remote, Server, Setup, prelude::*};
 use engine::scripted::{Script, loaders};
 use support::speech::{loud_ms, silence, write};
 use tokio::{sync::mpsc::Receiver, time::timeout};
@@ -18,16 +18,17 @@ async fn serve(script: Script) -> String {
 
 fn start(server: Server, backend: FileBackend) -> Assistant {
     Assistant::start(Setup {
-        config: Config { instructions: "Be brief.".into(), voice: "heart".into(), transcription_model: None },
+        config: Config { instructions: "Be brief.".into(), voice: "heart".into(), ..Config::default() },
         server,
         backend: Box::new(move || Box::new(backend)),
         models: None,
+        memories: None,
         observer: None,
     })
 }
 
 fn client(url: &str, key: &str) -> Server {
-    Server::WebSocket { url: url.into(), key: Some(key.into()) }
+    Server::WebSocket(Remote::new(url, KeySource::Given(key.to_owned().into())))
 }
 
 /// Waits for an event that `pick` takes.
@@ -184,10 +185,9 @@ struct Fragile;
 impl engine::stages::LanguageModel for Fragile {
     fn generate(
         &mut self,
-        _: &[engine::stages::Message],
-        _: u32,
+        _: &engine::stages::Request,
         _: &dyn Fn() -> bool,
-        _: &mut dyn FnMut(&str),
+        _: &mut dyn FnMut(engine::stages::Written),
     ) -> Result<engine::stages::Finish, engine::stages::StageError> {
         panic!("as native code does on a bad day")
     }
@@ -295,10 +295,11 @@ fn devices_without(direction: audio::Direction) -> impl FnOnce() -> Box<dyn audi
 async fn ask_without(direction: audio::Direction) -> NoticeView {
     let script = Script { answers: vec![("time".into(), "It is noon.".into())], ..Script::default() };
     let assistant = Assistant::start(Setup {
-        config: Config { instructions: "Be brief.".into(), voice: "heart".into(), transcription_model: None },
+        config: Config { instructions: "Be brief.".into(), voice: "heart".into(), ..Config::default() },
         server: Server::InProcess(std::sync::Arc::new(move || loaders(script.clone()))),
         backend: Box::new(devices_without(direction)),
         models: None,
+        memories: None,
         observer: None,
     });
     let (_, _, mut events) = assistant.subscribe().await.unwrap();

@@ -4,7 +4,7 @@ export type Action = { "type": "startTalk" } | { "type": "stopTalk" } | { "type"
 /**
  * Whether nothing is to be heard.
  */
-muted: boolean, } | { "type": "sendText", 
+muted: boolean, } | { "type": "pressTalk" } | { "type": "releaseTalk" } | { "type": "sendText", 
 /**
  * What.
  */
@@ -32,7 +32,31 @@ export type EngineChoice = { "type": "onDevice" } | { "type": "server",
 /**
  * `ws://` or `wss://`.
  */
-url: string, };
+url: string, 
+/**
+ * Which kind of server, by its profile's name; it is also the name of its key.
+ */
+provider: string, 
+/**
+ * Model to ask for; the profile's where none is chosen.
+ */
+model: string | null, 
+/**
+ * Whether to send and ask for telephone quality, an eighth of the bytes.
+ */
+lowBandwidth: boolean, } | { "type": "stitched", 
+/**
+ * Writes down what the user says.
+ */
+ears: StageChoice, 
+/**
+ * Answers.
+ */
+mind: StageChoice, 
+/**
+ * Reads the answer aloud.
+ */
+mouth: StageChoice, };
 
 export type ItemState = "partial" | "final" | "interrupted" | "failed";
 
@@ -64,9 +88,13 @@ state: ItemState, };
 
 export type LatencyView = { 
 /**
- * Until the server took the turn.
+ * Until it was decided that the turn is over.
  */
 endOfTurnMs: number, 
+/**
+ * Until the turn was an item of the conversation.
+ */
+commitMs: number | null, 
 /**
  * Until the response began.
  */
@@ -78,7 +106,19 @@ firstAudioMs: number | null,
 /**
  * Until its first audio left the program for the speaker.
  */
-firstHeardMs: number, };
+firstHeardMs: number, 
+/**
+ * Of `first_heard_ms` over the conversation: half of the turns were no slower.
+ */
+p50Ms: number, 
+/**
+ * Of `first_heard_ms` over the conversation: 95 of 100 turns were no slower.
+ */
+p95Ms: number, 
+/**
+ * Turns measured.
+ */
+turns: number, };
 
 export type LoadingView = { 
 /**
@@ -134,7 +174,7 @@ required: boolean,
  */
 state: ModelState, };
 
-export type NoticeAction = "retry" | "installModels" | "chooseDevice" | "dismiss";
+export type NoticeAction = "retry" | "installModels" | "chooseDevice" | "openSettings" | "dismiss";
 
 export type NoticeView = { 
 /**
@@ -166,6 +206,10 @@ version: number,
  */
 voice: string, 
 /**
+ * Voices of other servers, by the server's kind.
+ */
+voices: { [key: string]: string }, 
+/**
  * Tone by name.
  */
 tone: string, 
@@ -184,13 +228,55 @@ outputDevice: string | null,
 /**
  * Which engine answers.
  */
-engine: EngineChoice, };
+engine: EngineChoice, 
+/**
+ * Who finds the end of a turn.
+ */
+turns: TurnChoice, 
+/**
+ * What is known of servers by their addresses, from probes.
+ */
+found: { [key: string]: FoundProfile }, };
 
 export type Severity = "info" | "warning" | "error";
 
 export type Snapshot = { view: View, models: Array<ModelView>, };
 
 export type Speaker = "user" | "assistant";
+
+export type StageChoice = { "type": "onDevice" } | { "type": "http", 
+/**
+ * Up to and with `/v1`.
+ */
+url: string, 
+/**
+ * The model.
+ */
+model: string, 
+/**
+ * Voice, of the step that speaks; the chosen one where it is empty.
+ */
+voice: string, 
+/**
+ * Name of the key in the keychain; empty for none.
+ */
+account: string, } | { "type": "realtime", 
+/**
+ * `ws://` or `wss://`.
+ */
+url: string, 
+/**
+ * The model.
+ */
+model: string, 
+/**
+ * Voice; the chosen one where it is empty.
+ */
+voice: string, 
+/**
+ * Name of the key in the keychain; empty for none.
+ */
+account: string, };
 
 export type StatusView = { 
 /**
@@ -214,11 +300,87 @@ muted: boolean,
  */
 userSpeaking: boolean, 
 /**
+ * Whether the talk key is held.
+ */
+talkKey: boolean, 
+/**
  * What is being loaded, if anything.
  */
 loading: LoadingView | null, };
 
 export type ToneChoice = { id: string, name: string, prompt: string, };
+
+export type ToolState = "streaming" | "waiting" | "running" | "done" | "failed" | "dropped";
+
+export type ToolView = { 
+/**
+ * Stable name.
+ */
+id: string, 
+/**
+ * Its place in the conversation.
+ */
+position: number, 
+/**
+ * What its answer refers to.
+ */
+callId: string, 
+/**
+ * The tool.
+ */
+name: string, 
+/**
+ * JSON text, as far as it has come.
+ */
+arguments: string, 
+/**
+ * Where it stands.
+ */
+state: ToolState, 
+/**
+ * What the model is told.
+ */
+output: string | null, };
+
+export type TurnChoice = "semantic" | "patient" | "silence" | "pushToTalk";
+
+export type UsageView = { 
+/**
+ * Answers counted.
+ */
+responses: number, 
+/**
+ * Tokens read, cached ones included.
+ */
+inputTokens: number, 
+/**
+ * Of these, from the cache.
+ */
+cachedTokens: number, 
+/**
+ * Tokens written.
+ */
+outputTokens: number, 
+/**
+ * Of the last answer, in US dollars; none where the model has no price.
+ */
+lastUsd: number | null, 
+/**
+ * Of all answers and transcriptions.
+ */
+totalUsd: number | null, 
+/**
+ * Part of the total that went to writing down the user.
+ */
+transcriptionUsd: number, 
+/**
+ * What would have been paid more without the cache.
+ */
+savedUsd: number | null, 
+/**
+ * The day the prices were read.
+ */
+pricesAsOf: string | null, };
 
 export type View = { 
 /**
@@ -230,6 +392,10 @@ status: StatusView,
  */
 items: Array<ItemView>, 
 /**
+ * Calls of tools; their positions are among the items'.
+ */
+tools: Array<ToolView>, 
+/**
  * What must be said.
  */
 notices: Array<NoticeView>, 
@@ -240,7 +406,11 @@ latency: LatencyView | null,
 /**
  * What voices cost on this machine: milliseconds to the first sound of their samples, as heard so far.
  */
-voiceDelays: { [key in string]: number }, };
+voiceDelays: { [key in string]: number }, 
+/**
+ * What the conversation has cost; none before the first answer.
+ */
+usage: UsageView | null, };
 
 export type ViewEvent = { "type": "status", 
 /**
@@ -250,7 +420,15 @@ status: StatusView, } | { "type": "item",
 /**
  * The item.
  */
-item: ItemView, } | { "type": "itemRemoved", 
+item: ItemView, } | { "type": "tool", 
+/**
+ * The call.
+ */
+tool: ToolView, } | { "type": "usage", 
+/**
+ * The sum.
+ */
+usage: UsageView, } | { "type": "itemRemoved", 
 /**
  * The item.
  */

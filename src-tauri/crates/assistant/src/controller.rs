@@ -1,7 +1,10 @@
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use audio::{Audio, Backend, Command, Direction, Event, Segment};
-use protocol::{ClientEvent, ServerEvent};
+use protocol::{ClientEvent, ParseError, ServerEvent};
 use session::{
     Action, Config, Input, LinkEnd, ModelView, NoticeAction, NoticeView, Output, SegmentId, Session, Severity, View,
     ViewEvent,
@@ -12,12 +15,15 @@ use crate::{
     coalesce::coalesce,
     link::{Link, LinkEvent, Server, Stalled},
     models::{self, Progress},
+    tools::{ToolEvent, ToolRunner},
 };
 
 /// Audio events that may wait for the loop: over a minute of microphone.
 const AUDIO_INBOX: usize = 4096;
 /// Requests that may wait for the loop.
 const REQUESTS: usize = 64;
+/// Answers of tools that may wait for the loop.
+const TOOL_EVENTS: usize = 64;
 /// View events that may wait for a window; one that takes none for that long is closed and asks anew.
 const VIEW_QUEUE: usize = 2048;
 
@@ -31,6 +37,8 @@ pub struct Setup {
     pub backend: Box<dyn FnOnce() -> Box<dyn Backend> + Send>,
     /// Folder of the models, where this assistant may install them.
     pub models: Option<PathBuf>,
+    /// File of what the user has asked to be remembered.
+    pub memories: Option<PathBuf>,
     /// Sees everything that goes by.
     pub observer: Option<Observer>,
 }
@@ -45,6 +53,8 @@ pub enum Observed<'a> {
     Sent(&'a ClientEvent),
     /// From the server.
     Received(&'a ServerEvent),
+    /// From the server, and no event.
+    Unreadable(&'a ParseError),
     /// To the windows.
     View(&'a ViewEvent),
     /// A recording played as microphone has ended.
@@ -131,12 +141,16 @@ struct Controller {
     windows: Vec<mpsc::Sender<ViewEvent>>,
     models: Option<PathBuf>,
     installing: Option<mpsc::Receiver<Progress>>,
+    tools: ToolRunner,
+    told: mpsc::Receiver<ToolEvent>,
+    timers: u32,
     observer: Option<Observer>,
 }
 
 impl Controller {
     fn new(setup: Setup) -> Self {
         let (audio, heard) = start_audio(setup.backend);
+        let (events, told) = mpsc::channel(TOOL_EVENTS);
         Self {
             session: Session::new(setup.config),
             server: setup.server,
@@ -149,6 +163,9 @@ impl Controller {
             windows: Vec::new(),
             models: setup.models,
             installing: None,
+            tools: ToolRunner::new(setup.memories, events),
+            told,
+            timers: 0,
             observer: setup.observer,
         }
     }
@@ -163,6 +180,7 @@ impl Controller {
                 },
                 Some(event) = self.heard.recv() => self.handle_audio(event),
                 event = next_link_event(&mut self.link) => self.handle_link(event),
+                Some(event) = self.told.recv() => self.handle_tool(event),
                 Some(progress) = next_progress(&mut self.installing) => self.handle_progress(progress),
                 () = until(deadline) => self.step(Input::Timeout),
             }
@@ -173,7 +191,7 @@ impl Controller {
         match request {
             Request::Act(action) => self.step(Input::Action(action)),
             Request::Configure(config) => {
-                self.session.configure(config);
+                self.session.configure(Instant::now(), config);
                 self.drain();
             }
             Request::Serve(server) => self.server = server,
@@ -270,15 +288,25 @@ impl Controller {
         }
     }
 
+    fn handle_tool(&mut self, event: ToolEvent) {
+        match event {
+            ToolEvent::Answered { call_id, result } => self.step(Input::ToolResult { call_id, result }),
+            ToolEvent::TimerDone { label } => {
+                self.timers += 1;
+                let what = if label.is_empty() { "The timer".to_owned() } else { format!("The timer for {label}") };
+                self.step(Input::Notice(NoticeView {
+                    id: format!("timer{}", self.timers),
+                    severity: Severity::Info,
+                    text: format!("{what} has run out."),
+                    action: NoticeAction::Dismiss,
+                }));
+            }
+        }
+    }
+
     fn handle_link(&mut self, event: Option<LinkEvent>) {
         match event {
-            Some(LinkEvent::Message(text)) => match ServerEvent::parse(&text) {
-                Ok(event) => {
-                    self.observe(Observed::Received(&event));
-                    self.step(Input::Received(Box::new(event)));
-                }
-                Err(error) => tracing::warn!(%error, "The server sent something that cannot be read"),
-            },
+            Some(LinkEvent::Message(text)) => self.handle_message(&text),
             Some(LinkEvent::Closed(end)) => {
                 self.link = None;
                 self.step(Input::LinkClosed(end));
@@ -286,6 +314,24 @@ impl Controller {
             None => {
                 self.link = None;
                 self.step(Input::LinkClosed(LinkEnd::Lost("the connection ended".into())));
+            }
+        }
+    }
+
+    fn handle_message(&mut self, text: &str) {
+        let Some((link, _)) = &mut self.link else { return };
+        match link.read(text) {
+            Ok(event) => {
+                self.observe(Observed::Received(&event));
+                let expires = expiry(&event);
+                self.step(Input::Received(Box::new(event)));
+                if let Some(at) = expires {
+                    self.step(Input::Expires { at });
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "The server sent something that cannot be read");
+                self.observe(Observed::Unreadable(&error));
             }
         }
     }
@@ -325,6 +371,8 @@ impl Controller {
                 Output::Play { segment, pcm } => self.audio.send(Command::Play { segment: Segment(segment.0), pcm }),
                 Output::EndSegment { segment } => self.audio.send(Command::EndSegment { segment: Segment(segment.0) }),
                 Output::Flush { generation } => self.audio.send(Command::Flush { generation }),
+                Output::RunTool { call_id, name, arguments } => self.tools.run(call_id, name, arguments),
+                Output::CancelTool { call_id } => self.tools.cancel(&call_id),
                 Output::View(event) => self.show(&event),
             }
         }
@@ -334,7 +382,7 @@ impl Controller {
         self.observe(Observed::Sent(event));
         self.events_sent += 1;
         let id = format!("c{}", self.events_sent);
-        if let Some((link, _)) = &self.link
+        if let Some((link, _)) = &mut self.link
             && link.send(event, &id) == Err(Stalled)
         {
             self.link = None;
@@ -377,6 +425,17 @@ fn notice_of(direction: Direction) -> &'static str {
         Direction::Input => "microphone",
         Direction::Output => "speaker",
     }
+}
+
+/// Returns when a session ends of which the server says so; it speaks of the wall's clock, we go by ours.
+fn expiry(event: &ServerEvent) -> Option<Instant> {
+    let (ServerEvent::SessionCreated { session } | ServerEvent::SessionUpdated { session }) = event else {
+        return None;
+    };
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    let left = Duration::from_secs(session.expires_at?).checked_sub(unix)?;
+    // More than a day is no session's end, but a clock that is wrong.
+    (left < Duration::from_secs(24 * 3600)).then(|| Instant::now() + left)
 }
 
 async fn next_link_event(link: &mut Option<(Link, mpsc::Receiver<LinkEvent>)>) -> Option<LinkEvent> {

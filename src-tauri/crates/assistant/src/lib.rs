@@ -3,17 +3,23 @@
 //! Start reading at [`Assistant`] (the loop), then `link` (the ways to a server) and `models` (their installation).
 
 mod coalesce;
+pub mod compose;
 mod controller;
+mod keys;
 mod link;
 pub mod models;
+mod tools;
 
 pub use controller::{Assistant, Observed, Observer, Setup};
-pub use link::Server;
+pub use keys::{Keep, KeyError, KeyKept, KeySource, KeyState, Vault, variable};
+pub use link::{Remote, Server, Stitched};
+pub use tools::shipped_tools;
 
 /// What the window and the terminal need of the crates below.
 pub mod prelude {
     pub use audio::{AudioError, Backend, CpalBackend, DeviceInfo, Direction, FileBackend, FileClock, devices};
     pub use engine::{VOICES, VoiceInfo, VoiceModel};
+    pub use protocol::{Codec, PROFILES, Profile, profile};
     pub use session::*;
-    pub use store::{EngineChoice, Paths, Settings, SettingsError};
+    pub use store::{EngineChoice, FoundProfile, Paths, Settings, SettingsError, StageChoice, TurnChoice};
 }

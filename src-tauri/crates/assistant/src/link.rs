@@ -1,38 +1,32 @@
 //! Ways to a server: a WebSocket, a child process, or an engine in this process. All carry lines of JSON.
 
-use std::{path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+mod stitched;
+mod websocket;
+mod wire;
+
+use std::{path::PathBuf, process::Stdio, sync::Arc};
 
 use engine::{Host, StageLoaders};
-use futures_util::{SinkExt, StreamExt};
-use protocol::ClientEvent;
-use session::LinkEnd;
+use protocol::{ClientEvent, ParseError, ServerEvent};
+use session::{LinkEnd, NoticeAction};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     sync::mpsc,
     task::JoinHandle,
 };
-use tokio_tungstenite::{
-    connect_async_with_config,
-    tungstenite::{
-        self, Message,
-        client::IntoClientRequest,
-        http::{HeaderValue, StatusCode, header},
-        protocol::WebSocketConfig,
-    },
-};
 
-/// Chunks of microphone audio that may wait: five seconds. More is a link that is lost without knowing it.
-const AUDIO_QUEUE: usize = 250;
-/// Other events that may wait; there are a few a second at most.
-const CONTROL_QUEUE: usize = 256;
+pub use stitched::Stitched;
+pub use websocket::Remote;
+use wire::Wire;
+
+/// Events that may wait in their order: a whole conversation told anew, and microphone audio.
+const QUEUE: usize = 1024;
+/// Events that may wait when microphone audio comes: some ten seconds. More is a link that is lost without knowing it.
+const AUDIO_LIMIT: usize = 600;
+/// Events that may wait to be sent ahead of all; there are a few at a time.
+const URGENT: usize = 256;
 /// Server messages that may wait for the controller.
 const INBOX: usize = 4096;
-/// OpenAI's own clients set no limit; this is far above any audio delta.
-const FRAME_LIMIT: usize = 32 << 20;
-/// A server that cannot be reached within this time is not there.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-const PING_EVERY: Duration = Duration::from_secs(20);
-
 /// Which server to talk with.
 #[derive(Clone)]
 pub enum Server {
@@ -44,14 +38,11 @@ pub enum Server {
         args: Vec<String>,
         /// Where it writes its log.
         log: Option<PathBuf>,
+        /// Steps that it leaves to others, told to it ahead of all.
+        stitched: Option<Stitched>,
     },
     /// A Realtime server.
-    WebSocket {
-        /// `ws://` or `wss://`.
-        url: String,
-        /// Sent as a bearer token.
-        key: Option<String>,
-    },
+    WebSocket(Remote),
     /// An engine on threads of this process.
     InProcess(Arc<dyn Fn() -> StageLoaders + Send + Sync>),
 }
@@ -65,8 +56,9 @@ pub(crate) enum LinkEvent {
 
 /// An open (or opening) link; dropping it closes it.
 pub(crate) struct Link {
-    control: mpsc::Sender<String>,
-    audio: mpsc::Sender<String>,
+    urgent: mpsc::Sender<String>,
+    ordered: mpsc::Sender<String>,
+    wire: Wire,
     task: JoinHandle<()>,
 }
 
@@ -75,50 +67,70 @@ pub(crate) struct Link {
 pub(crate) struct Stalled;
 
 struct Ends {
-    control: mpsc::Receiver<String>,
-    audio: mpsc::Receiver<String>,
+    outgoing: Outgoing,
     events: mpsc::Sender<LinkEvent>,
+}
+
+struct Outgoing {
+    urgent: mpsc::Receiver<String>,
+    ordered: mpsc::Receiver<String>,
 }
 
 impl Link {
     pub fn open(server: Server) -> (Self, mpsc::Receiver<LinkEvent>) {
-        let (control, control_out) = mpsc::channel(CONTROL_QUEUE);
-        let (audio, audio_out) = mpsc::channel(AUDIO_QUEUE);
+        let (urgent, urgent_out) = mpsc::channel(URGENT);
+        let (ordered, ordered_out) = mpsc::channel(QUEUE);
         let (events, inbox) = mpsc::channel(INBOX);
-        let ends = Ends { control: control_out, audio: audio_out, events };
+        let ends = Ends { outgoing: Outgoing { urgent: urgent_out, ordered: ordered_out }, events };
+        let wire = match &server {
+            Server::WebSocket(remote) => remote.wire(),
+            Server::Child { .. } | Server::InProcess(_) => Wire::plain(),
+        };
         let task = tokio::spawn(async move {
             let events = ends.events.clone();
             let end = match server {
-                Server::Child { program, args, log } => child(ends, program, args, log).await,
-                Server::WebSocket { url, key } => websocket(ends, &url, key.as_deref()).await,
+                Server::Child { program, args, log, stitched } => child(ends, program, args, log, stitched).await,
+                Server::WebSocket(remote) => websocket::run(ends, remote).await,
                 Server::InProcess(loaders) => in_process(ends, loaders()).await,
             };
             let _ = events.send(LinkEvent::Closed(end)).await;
         });
-        (Self { control, audio, task }, inbox)
+        (Self { urgent, ordered, wire, task }, inbox)
     }
 
-    /// Queues an event. What must keep its place among audio goes with the audio, everything else ahead of it.
-    pub fn send(&self, event: &ClientEvent, event_id: &str) -> Result<(), Stalled> {
+    /// Queues an event. What stops an answer goes ahead of all; the rest keeps its order, so that a turn is committed
+    /// before it is to be answered.
+    pub fn send(&mut self, event: &ClientEvent, event_id: &str) -> Result<(), Stalled> {
         let queue = match event {
-            ClientEvent::InputAudioBufferAppend { .. }
-            | ClientEvent::InputAudioBufferCommit
-            | ClientEvent::InputAudioBufferClear => &self.audio,
-            ClientEvent::SessionUpdate { .. }
+            ClientEvent::ResponseCancel { .. }
+            | ClientEvent::ConversationItemTruncate { .. }
+            | ClientEvent::ConversationItemDelete { .. } => &self.urgent,
+            ClientEvent::InputAudioBufferAppend { .. } => {
+                if self.ordered.max_capacity() - self.ordered.capacity() > AUDIO_LIMIT {
+                    return Err(Stalled);
+                }
+                &self.ordered
+            }
+            ClientEvent::InputAudioBufferCommit
+            | ClientEvent::InputAudioBufferClear
+            | ClientEvent::SessionUpdate { .. }
             | ClientEvent::ConversationItemCreate { .. }
             | ClientEvent::ConversationItemRetrieve { .. }
-            | ClientEvent::ConversationItemTruncate { .. }
-            | ClientEvent::ConversationItemDelete { .. }
             | ClientEvent::ResponseCreate { .. }
-            | ClientEvent::ResponseCancel { .. }
             | ClientEvent::OutputAudioBufferClear
-            | ClientEvent::Unknown(_) => &self.control,
+            | ClientEvent::Unknown(_) => &self.ordered,
         };
-        match queue.try_send(event.to_json(Some(event_id))) {
+        let Some(message) = self.wire.write(event, event_id) else { return Ok(()) };
+        match queue.try_send(message) {
             // A closed link says so itself.
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
             Err(mpsc::error::TrySendError::Full(_)) => Err(Stalled),
         }
+    }
+
+    /// Reads a message of the server.
+    pub fn read(&mut self, text: &str) -> Result<ServerEvent, ParseError> {
+        self.wire.read(text)
     }
 }
 
@@ -128,21 +140,39 @@ impl Drop for Link {
     }
 }
 
-impl Ends {
-    /// Returns the next message to send, control before audio; none when the link is dropped.
+impl Outgoing {
+    /// Returns the next message to send; none when the link is dropped.
     async fn next(&mut self) -> Option<String> {
         tokio::select! {
             biased;
-            message = self.control.recv() => message,
-            message = self.audio.recv() => message,
+            message = self.urgent.recv() => message,
+            message = self.ordered.recv() => message,
         }
     }
 }
 
-async fn child(mut ends: Ends, program: PathBuf, args: Vec<String>, log: Option<PathBuf>) -> LinkEnd {
+fn refused(words: String, helps: NoticeAction) -> LinkEnd {
+    LinkEnd::Refused { words, helps }
+}
+
+async fn child(
+    mut ends: Ends,
+    program: PathBuf,
+    args: Vec<String>,
+    log: Option<PathBuf>,
+    stitched: Option<Stitched>,
+) -> LinkEnd {
+    let steps = match stitched {
+        Some(stitched) => match stitched.line().await {
+            Ok(line) => Some(line),
+            Err(error) => return refused(error.to_string(), NoticeAction::OpenSettings),
+        },
+        None => None,
+    };
     let stderr = log.and_then(|path| std::fs::File::create(path).ok()).map_or_else(Stdio::null, Stdio::from);
     let spawned = tokio::process::Command::new(&program)
         .args(args)
+        .args(steps.is_some().then_some("--stitched"))
         // Idle OpenMP threads that spin take the core from speech and audio; the library reads this when it is loaded.
         .env("OMP_WAIT_POLICY", "passive")
         .env("GOMP_SPINCOUNT", "10000")
@@ -154,12 +184,18 @@ async fn child(mut ends: Ends, program: PathBuf, args: Vec<String>, log: Option<
     let mut process = match spawned {
         Ok(process) => process,
         Err(error) => {
-            return LinkEnd::Refused(format!("The engine ({}) cannot be started: {error}.", program.display()));
+            let words = format!("The engine ({}) cannot be started: {error}.", program.display());
+            return refused(words, NoticeAction::Retry);
         }
     };
     let (Some(mut stdin), Some(stdout)) = (process.stdin.take(), process.stdout.take()) else {
         return LinkEnd::Lost("the engine has no pipes".into());
     };
+    if let Some(line) = steps
+        && stdin.write_all(line.as_bytes()).await.is_err()
+    {
+        return LinkEnd::Lost("the engine's process takes nothing".into());
+    }
     let mut lines = BufReader::new(stdout).lines();
     loop {
         tokio::select! {
@@ -174,7 +210,7 @@ async fn child(mut ends: Ends, program: PathBuf, args: Vec<String>, log: Option<
                     return LinkEnd::Lost(format!("the engine's process ended, {status}"));
                 }
             },
-            message = ends.next() => match message {
+            message = ends.outgoing.next() => match message {
                 Some(mut message) => {
                     message.push('\n');
                     if stdin.write_all(message.as_bytes()).await.is_err() || stdin.flush().await.is_err() {
@@ -196,75 +232,9 @@ async fn in_process(mut ends: Ends, loaders: StageLoaders) -> LinkEnd {
             let _ = events.try_send(LinkEvent::Message(line));
         }),
     );
-    while let Some(message) = ends.next().await {
+    while let Some(message) = ends.outgoing.next().await {
         host.send(message);
     }
     LinkEnd::Lost("closed".into())
 }
 
-async fn websocket(mut ends: Ends, url: &str, key: Option<&str>) -> LinkEnd {
-    let mut request = match url.into_client_request() {
-        Ok(request) => request,
-        Err(error) => return LinkEnd::Refused(format!("{url} is no address of a server: {error}.")),
-    };
-    if let Some(key) = key {
-        let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {key}")) else {
-            return LinkEnd::Refused("The key has characters that no key has.".into());
-        };
-        value.set_sensitive(true);
-        request.headers_mut().insert(header::AUTHORIZATION, value);
-    }
-    let config = WebSocketConfig::default().max_message_size(Some(FRAME_LIMIT)).max_frame_size(Some(FRAME_LIMIT));
-    let connecting = connect_async_with_config(request, Some(config), true);
-    let mut socket = match tokio::time::timeout(CONNECT_LIMIT, connecting).await {
-        Ok(Ok((socket, _))) => socket,
-        Ok(Err(tungstenite::Error::Http(response))) => return refused(response.status()),
-        Ok(Err(error)) => return LinkEnd::Lost(error.to_string()),
-        Err(_) => return LinkEnd::Lost("the server did not answer".into()),
-    };
-    let mut ping = tokio::time::interval(PING_EVERY);
-    loop {
-        tokio::select! {
-            message = socket.next() => match message {
-                Some(Ok(Message::Text(text))) => {
-                    if ends.events.send(LinkEvent::Message(text.to_string())).await.is_err() {
-                        return LinkEnd::Lost("nobody listens".into());
-                    }
-                }
-                Some(Ok(Message::Close(frame))) => return closed(frame.as_ref().map(|f| (f.code.into(), f.reason.to_string()))),
-                Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Err(error)) => return LinkEnd::Lost(error.to_string()),
-                None => return LinkEnd::Lost("the server hung up".into()),
-            },
-            message = ends.next() => match message {
-                Some(message) => if let Err(error) = socket.send(Message::text(message)).await {
-                    return LinkEnd::Lost(error.to_string());
-                },
-                None => {
-                    let _ = socket.close(None).await;
-                    return LinkEnd::Lost("closed".into());
-                }
-            },
-            _ = ping.tick() => if let Err(error) = socket.send(Message::Ping(Vec::new().into())).await {
-                return LinkEnd::Lost(error.to_string());
-            },
-        }
-    }
-}
-
-fn refused(status: StatusCode) -> LinkEnd {
-    match status.as_u16() {
-        401 | 403 => LinkEnd::Refused("The server rejected the key.".into()),
-        404 => LinkEnd::Refused("The server has no conversation at this address.".into()),
-        code => LinkEnd::Lost(format!("the server answered {code}")),
-    }
-}
-
-/// What a close code means (protocol: close codes).
-fn closed(frame: Option<(u16, String)>) -> LinkEnd {
-    match frame {
-        Some((1008 | 4000, reason)) => LinkEnd::Refused(format!("The server refused: {reason}.")),
-        Some((_, reason)) if !reason.is_empty() => LinkEnd::Lost(reason),
-        Some(_) | None => LinkEnd::Lost("the server hung up".into()),
-    }
-}

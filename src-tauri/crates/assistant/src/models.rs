@@ -85,6 +85,24 @@ pub fn stages(folder: PathBuf) -> Option<engine::StageLoaders> {
     None
 }
 
+/// Is the engine of a parent process until its pipe closes; `stitched` has the parent say first which steps others do.
+///
+/// # Errors
+/// This build has no models, or what the parent said cannot be read.
+pub fn serve_parent(folder: PathBuf, stitched: bool) -> Result<(), engine::stages::StageError> {
+    let loaders = stages(folder);
+    let loaders = loaders.ok_or_else(|| engine::stages::StageError("This build has no on-device engine.".into()))?;
+    let loaders = if stitched {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map_err(|error| engine::stages::StageError(error.to_string()))?;
+        engine::http::stitch(loaders, engine::http::Steps::from_line(&line)?)
+    } else {
+        loaders
+    };
+    engine::serve::serve_stdio(loaders);
+    Ok(())
+}
+
 /// Returns every model with where it stands.
 pub fn views(folder: &Path) -> Vec<ModelView> {
     MODELS.iter().map(|model| view(model, state(folder, model))).collect()

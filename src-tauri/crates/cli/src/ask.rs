@@ -48,6 +48,7 @@ pub(crate) async fn ask(text: &str, who: Who, json: bool) -> Exit {
         server,
         backend: Box::new(|| Box::new(Silence)),
         models: None,
+        memories: Some(Paths::from_env().memories()),
         observer: None,
     });
     let Some((_, _, mut events)) = assistant.subscribe().await else { return Exit::Failed };

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine::stages::{Author, Message};
+use engine::stages::{Author, Message, Request, Written};
 use protocol::Pcm16;
 use serde_json::{Value, json};
 
@@ -92,9 +92,14 @@ fn measure(turns: usize, json: bool) -> io::Result<()> {
         let begun = Instant::now();
         let words = ears.transcribe(&spoken[n % spoken.len()]).map_err(stage_error)?;
         let prompt =
-            [(Author::System, tone.to_owned()), (Author::User, words)].map(|(author, text)| Message { author, text });
+            [(Author::System, tone.to_owned()), (Author::User, words)].map(|(author, text)| Message::new(author, text));
         let mut answer = String::new();
-        model.generate(&prompt, 220, &|| false, &mut |t| answer.push_str(t)).map_err(stage_error)?;
+        model
+            .generate(&Request::new(prompt.to_vec(), 220), &|| false, &mut |written| {
+                if let Written::Text(text) = written {
+                    answer.push_str(&text);
+                }
+            }).map_err(stage_error)?;
         voice.speak(&answer, "heart", 1.0).map_err(stage_error)?;
         plain.push((PLAIN_SILENCE + begun.elapsed()).as_millis() as i64);
     }

@@ -68,7 +68,7 @@ pub(crate) async fn converse(args: Args, json: bool) -> Exit {
         let _ = match observed {
             Observed::View(event) => marks.send(Mark::View(event.clone())),
             Observed::InputEnded => marks.send(Mark::InputEnded),
-            Observed::Sent(_) | Observed::Received(_) => Ok(()),
+            Observed::Sent(_) | Observed::Received(_) | Observed::Unreadable(_) => Ok(()),
         };
     };
     let assistant = Assistant::start(Setup {
@@ -76,6 +76,7 @@ pub(crate) async fn converse(args: Args, json: bool) -> Exit {
         server,
         backend: Box::new(move || Box::new(backend)),
         models: None,
+        memories: Some(Paths::from_env().memories()),
         observer: Some(Box::new(observer)),
     });
     assistant.act(Action::StartTalk).await;

@@ -37,6 +37,9 @@ impl EventLog {
         let line = match observed {
             Observed::Sent(event) => json!({ "at_ms": at_ms, "dir": "sent", "event": event.without_audio() }),
             Observed::Received(event) => json!({ "at_ms": at_ms, "dir": "received", "event": event.without_audio() }),
+            Observed::Unreadable(error) => {
+                json!({ "at_ms": at_ms, "dir": "received", "unreadable": error.to_string() })
+            }
             Observed::View(event) => json!({ "at_ms": at_ms, "view": serde_json::to_value(event).unwrap_or_default() }),
             Observed::InputEnded => json!({ "at_ms": at_ms, "view": Value::String("input ended".into()) }),
         };

@@ -59,6 +59,9 @@ enum Command {
         /// Folder of the models.
         #[arg(long)]
         models: PathBuf,
+        /// Whether the other process says first which steps are done elsewhere.
+        #[arg(long)]
+        stitched: bool,
     },
 }
 
@@ -85,8 +88,8 @@ fn main() -> ExitCode {
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
         .init();
-    if let Command::Engine { models } = cli.command {
-        return exit(serve::engine(models));
+    if let Command::Engine { models, stitched } = cli.command {
+        return exit(serve::engine(models, stitched));
     }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

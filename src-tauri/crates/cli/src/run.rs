@@ -2,7 +2,7 @@
 
 use std::{io::Write, path::PathBuf};
 
-use assistant::{Server, prelude::*};
+use assistant::{Server, Vault, compose, prelude::*};
 use serde_json::{Value, json};
 
 use crate::Exit;
@@ -10,13 +10,35 @@ use crate::Exit;
 /// Whom to talk with, and how.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Who {
-    /// `on-device`, or the address of a Realtime server (its key from `OPENAI_API_KEY`).
+    /// `on-device`, or the address of a Realtime server.
     #[arg(long, alias = "url", default_value = "on-device")]
     engine: String,
+    /// Which kind of server: openai, azure, xai, qwen, localai, speaches, hugging-face, other. Told by the address where
+    /// it is not given; its key is read from the keychain, or from its variable (`OPENAI_API_KEY`, `XAI_API_KEY`, …).
+    #[arg(long)]
+    provider: Option<String>,
+    /// Model to ask the server for.
+    #[arg(long)]
+    model: Option<String>,
+    /// Write down by HTTP: `URL,MODEL` of a server with OpenAI's interface, up to and with /v1.
+    #[arg(long, value_name = "URL,MODEL")]
+    ears: Option<String>,
+    /// Answer by HTTP: `URL,MODEL`.
+    #[arg(long, value_name = "URL,MODEL")]
+    mind: Option<String>,
+    /// Speak by HTTP, or by a Realtime server (`ws://…`): `URL,MODEL`.
+    #[arg(long, value_name = "URL,MODEL")]
+    mouth: Option<String>,
+    /// Telephone quality: an eighth of the bytes.
+    #[arg(long)]
+    low_bandwidth: bool,
+    /// Who finds the end of a turn: semantic, patient, silence.
+    #[arg(long, default_value = "semantic")]
+    turns: String,
     /// Voice by name.
     #[arg(long, default_value = "heart")]
     voice: String,
-    /// Tone by name: neutral, warm, brisk, teacher, pirate.
+    /// Tone by name; `vivavoce-cli doctor` lists them.
     #[arg(long, default_value = "neutral")]
     tone: String,
 }
@@ -24,47 +46,96 @@ pub(crate) struct Who {
 impl Who {
     /// Returns prompt and voice.
     pub fn config(&self) -> Config {
-        Config {
-            instructions: session::tone(&self.tone).prompt.into(),
-            voice: self.voice.clone(),
-            transcription_model: (self.engine != "on-device").then(|| "gpt-transcribe".to_owned()),
-        }
+        let settings = self.settings().unwrap_or_default();
+        compose::config(&settings, &Paths::from_env()).0
     }
 
-    /// Returns the server, or why there is none.
+    /// Returns the server, or why there is none. Runs on the runtime, which the keys need.
     pub fn server(&self, json: bool) -> Result<Server, Exit> {
-        if let Some(tone) = (!TONES.iter().any(|t| t.id == self.tone)).then_some(&self.tone) {
-            let known: Vec<&str> = TONES.iter().map(|t| t.id).collect();
-            return Err(fail(
-                json,
-                Exit::BadInput,
-                &format!("There is no tone “{tone}”; there are {}.", known.join(", ")),
-            ));
-        }
-        if self.engine != "on-device" {
-            let key = std::env::var("OPENAI_API_KEY").ok().filter(|k| !k.is_empty());
-            return Ok(Server::WebSocket { url: self.engine.clone(), key });
-        }
+        let settings = self.settings().map_err(|words| fail(json, Exit::BadInput, &words))?;
         let paths = Paths::from_env();
-        let lacking = assistant::models::lacking(&paths.models());
+        let lacking = compose::lacking_for(&settings, &paths);
         if !lacking.is_empty() {
             let names: Vec<&str> = lacking.iter().map(|m| m.name).collect();
             let words = format!("Models are missing: {}. Run `vivavoce-cli models --install`.", names.join(", "));
             return Err(fail(json, Exit::Missing, &words));
         }
-        on_device(&paths)
-            .map_err(|e| fail(json, Exit::Failed, &format!("This program does not know where it lies: {e}.")))
+        let program = std::env::current_exe()
+            .map_err(|e| fail(json, Exit::Failed, &format!("This program does not know where it lies: {e}.")))?;
+        let _ = std::fs::create_dir_all(paths.logs());
+        Ok(compose::server(&settings, &paths, program, &Vault::start()))
+    }
+
+    /// Returns the settings that the arguments stand for.
+    fn settings(&self) -> Result<Settings, String> {
+        let tones: Vec<&str> = TONES.iter().map(|t| t.id).collect();
+        known("tone", &self.tone, &tones)?;
+        let turns = match self.turns.as_str() {
+            "semantic" => TurnChoice::Semantic,
+            "patient" => TurnChoice::Patient,
+            "silence" => TurnChoice::Silence,
+            other => return Err(format!("There is no turn taking “{other}”; there are semantic, patient, silence.")),
+        };
+        let engine = if self.ears.is_some() || self.mind.is_some() || self.mouth.is_some() {
+            EngineChoice::Stitched {
+                ears: stage("ears", self.ears.as_deref())?,
+                mind: stage("mind", self.mind.as_deref())?,
+                mouth: stage("mouth", self.mouth.as_deref())?,
+            }
+        } else if self.engine == "on-device" {
+            EngineChoice::OnDevice
+        } else {
+            let ids: Vec<&str> = PROFILES.iter().map(|p| p.id.as_str()).collect();
+            let provider = self.provider.clone().unwrap_or_else(|| provider_of(&self.engine));
+            known("kind of server", &provider, &ids)?;
+            let (url, model) = (self.engine.clone(), self.model.clone());
+            EngineChoice::Server { url, provider, model, low_bandwidth: self.low_bandwidth }
+        };
+        let mut settings =
+            Settings { engine, turns, voice: self.voice.clone(), tone: self.tone.clone(), ..Settings::default() };
+        // What a probe has found out is worth keeping to.
+        if let Ok(kept) = Settings::load(&Paths::from_env().settings()) {
+            settings.found = kept.found;
+        }
+        if let EngineChoice::Server { provider, .. } = &settings.engine {
+            settings.voices.insert(provider.clone(), self.voice.clone());
+        }
+        Ok(settings)
     }
 }
 
-/// Returns this program as an engine.
-pub(crate) fn on_device(paths: &Paths) -> std::io::Result<Server> {
-    let _ = std::fs::create_dir_all(paths.logs());
-    Ok(Server::Child {
-        program: std::env::current_exe()?,
-        args: vec!["engine".into(), "--models".into(), paths.models().to_string_lossy().into_owned()],
-        log: Some(paths.logs().join("engine.log")),
-    })
+fn known(what: &str, name: &str, names: &[&str]) -> Result<(), String> {
+    let found = names.contains(&name);
+    if found { Ok(()) } else { Err(format!("There is no {what} “{name}”; there are {}.", names.join(", "))) }
+}
+
+/// Returns the kind of server that an address belongs to.
+pub(crate) fn provider_of(url: &str) -> String {
+    let host = |url: &str| url.split("//").nth(1).and_then(|r| r.split(['/', ':']).next()).map(str::to_owned);
+    let wanted = host(url);
+    let loopback = ["127.0.0.1", "localhost"];
+    let same = |p: &&protocol::Profile| {
+        wanted.as_deref().is_some_and(|w| !loopback.contains(&w) && host(&p.url).as_deref() == Some(w))
+    };
+    match PROFILES.iter().find(same) {
+        Some(profile) => profile.id.clone(),
+        None if url.contains(".openai.azure.com") => "azure".into(),
+        None => "other".into(),
+    }
+}
+
+fn stage(name: &str, argument: Option<&str>) -> Result<StageChoice, String> {
+    let Some(argument) = argument else { return Ok(StageChoice::OnDevice) };
+    let Some((url, model)) = argument.split_once(',') else {
+        return Err(format!("--{name} wants URL,MODEL, as in http://127.0.0.1:11434/v1,llama3.2"));
+    };
+    let (url, model, voice) = (url.to_owned(), model.to_owned(), String::new());
+    let account = if url.contains("api.openai.com") { "openai".to_owned() } else { name.to_owned() };
+    match (name, url.split("://").next().unwrap_or_default()) {
+        ("mouth", "ws" | "wss") => Ok(StageChoice::Realtime { url, model, voice, account }),
+        (_, "http" | "https") => Ok(StageChoice::Http { url, model, voice, account }),
+        _ => Err(format!("--{name}: {url} is no address; it begins with http:// or https://.")),
+    }
 }
 
 /// Prints a line, as text or as JSON; a closed terminal is no error.

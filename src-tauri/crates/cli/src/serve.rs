@@ -8,13 +8,13 @@ use crate::{
 };
 
 /// Is the engine of a parent process until its pipe closes.
-pub(crate) fn engine(models: PathBuf) -> Exit {
-    match assistant::models::stages(models) {
-        Some(loaders) => {
-            engine::serve::serve_stdio(loaders);
-            Exit::Done
+pub(crate) fn engine(models: PathBuf, stitched: bool) -> Exit {
+    match assistant::models::serve_parent(models, stitched) {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            tracing::error!(%error, "The engine cannot serve");
+            Exit::Missing
         }
-        None => Exit::Missing,
     }
 }
 

@@ -30,6 +30,7 @@ pub(crate) async fn talk(args: Args, json: bool) -> Exit {
         server,
         backend: Box::new(move || Box::new(CpalBackend::new(input, output))),
         models: None,
+        memories: Some(Paths::from_env().memories()),
         observer: None,
     });
     let Some((_, _, mut events)) = assistant.subscribe().await else { return Exit::Failed };
@@ -55,6 +56,8 @@ pub(crate) async fn talk(args: Args, json: bool) -> Exit {
             ViewEvent::Notice { notice } => say(false, &format!("Note: {}", notice.text), &json!({})),
             ViewEvent::Status { .. }
             | ViewEvent::Item { .. }
+            | ViewEvent::Tool { .. }
+            | ViewEvent::Usage { .. }
             | ViewEvent::ItemRemoved { .. }
             | ViewEvent::Cleared
             | ViewEvent::NoticeGone { .. }

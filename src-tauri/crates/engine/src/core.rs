@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 
 use protocol::{ApiError, ClientEvent, EngineState, ParseError, Pcm16, PcmCarry, ServerEvent, Session};
 
-use crate::stages::{Finish, Message, StageError};
+use crate::stages::{Finish, Message, Request, StageError, Written};
 use context::Context;
 use hearing::Hearing;
 use response::Running;
@@ -62,11 +62,11 @@ pub enum StageReport {
         result: Result<String, StageError>,
     },
     /// The language model wrote more.
-    Text {
+    Written {
         /// As asked.
         job: Job,
-        /// The words.
-        delta: String,
+        /// Words, or a piece of a call.
+        written: Written,
     },
     /// The language model is done.
     TextDone {
@@ -75,13 +75,22 @@ pub enum StageReport {
         /// How it ended.
         result: Result<Finish, StageError>,
     },
-    /// A piece was spoken.
+    /// A part of a piece was spoken.
+    Speech {
+        /// As asked.
+        job: Job,
+        /// Which piece of the answer.
+        piece: usize,
+        /// More of its speech.
+        pcm: Pcm16,
+    },
+    /// A piece was spoken to its end.
     Spoken {
         /// As asked.
         job: Job,
         /// Which piece of the answer.
         piece: usize,
-        /// The speech.
+        /// The speech that has not been given before.
         result: Result<Pcm16, StageError>,
     },
 }
@@ -118,10 +127,8 @@ pub enum Output {
     Generate {
         /// Names the answer.
         job: Job,
-        /// The prompt.
-        messages: Vec<Message>,
-        /// Limit.
-        max_tokens: u32,
+        /// What.
+        request: Request,
     },
     /// Speak a piece of an answer.
     Speak {
@@ -249,9 +256,17 @@ impl EngineCore {
             StageReport::Window { end, probability } => self.handle_window(end, probability),
             StageReport::Judged { job, probability } => self.handle_judged(job, probability),
             StageReport::Transcribed { job, result } => self.handle_transcribed(job, result),
-            StageReport::Text { job, delta } => self.with_response(job, |r, out| r.handle_text(&delta, out)),
+            StageReport::Written { job, written: Written::Text(delta) } => {
+                self.with_response(job, |r, out| r.handle_text(&delta, out));
+            }
+            StageReport::Written { job, written: Written::Call { index, name, arguments } } => {
+                self.with_response(job, |r, out| r.handle_call(index, &name, &arguments, out));
+            }
             StageReport::TextDone { job, result } => {
                 self.with_response(job, |r, out| r.handle_text_done(result, out));
+            }
+            StageReport::Speech { job, piece, pcm } => {
+                self.with_response(job, |r, out| r.handle_speech(piece, pcm, out));
             }
             StageReport::Spoken { job, piece, result } => {
                 self.with_response(job, |r, out| r.handle_spoken(piece, result, out));

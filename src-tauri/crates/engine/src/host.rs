@@ -13,7 +13,7 @@ use protocol::{ApiError, ClientEvent, EngineState, Pcm16, ServerEvent};
 
 use crate::{
     EngineCore, Input, Job, Output, StageReport,
-    stages::{LanguageModel, Message, SpeechDetector, StageError, Synthesizer, Transcriber, TurnJudge},
+    stages::{LanguageModel, Message, Request, SpeechDetector, StageError, Synthesizer, Transcriber, TurnJudge},
 };
 
 /// Cancelled jobs that are remembered; no more than a few are ever under way.
@@ -196,9 +196,12 @@ enum Listen {
 
 struct Write {
     job: Job,
-    messages: Vec<Message>,
-    /// None to read ahead only.
-    max_tokens: Option<u32>,
+    what: What,
+}
+
+enum What {
+    Ahead(Vec<Message>),
+    Answer(Request),
 }
 
 struct Speak {
@@ -254,14 +257,17 @@ impl Stages {
                     return;
                 }
                 let is_cancelled = || is_cancelled(job);
-                let Some(max_tokens) = work.max_tokens else {
-                    if let Err(error) = stage.and_then(|s| s.prefill(&work.messages, &is_cancelled)) {
-                        tracing::warn!(%error, "Failed to read ahead");
+                let request = match &work.what {
+                    What::Ahead(messages) => {
+                        if let Err(error) = stage.and_then(|s| s.prefill(messages, &is_cancelled)) {
+                            tracing::warn!(%error, "Failed to read ahead");
+                        }
+                        return;
                     }
-                    return;
+                    What::Answer(request) => request,
                 };
-                let mut on_text = |delta: &str| report(StageReport::Text { job, delta: delta.to_owned() });
-                let result = stage.and_then(|s| s.generate(&work.messages, max_tokens, &is_cancelled, &mut on_text));
+                let mut on_written = |written| report(StageReport::Written { job, written });
+                let result = stage.and_then(|s| s.generate(request, &is_cancelled, &mut on_written));
                 if !is_cancelled() {
                     report(StageReport::TextDone { job, result });
                 }
@@ -272,8 +278,12 @@ impl Stages {
                 if is_cancelled(work.job) {
                     return;
                 }
-                let result = stage.and_then(|s| s.speak(&work.text, &work.voice, work.speed));
-                report(StageReport::Spoken { job: work.job, piece: work.piece, result });
+                let (job, piece) = (work.job, work.piece);
+                let cancelled = || is_cancelled(job);
+                let mut on_speech = |pcm| report(StageReport::Speech { job, piece, pcm });
+                let result = stage
+                    .and_then(|s| s.stream(&work.text, &work.voice, work.speed, &cancelled, &mut on_speech));
+                report(StageReport::Spoken { job, piece, result });
             });
         Self { detector, judge, transcriber, language_model, synthesizer, cancelled }
     }
@@ -285,10 +295,10 @@ impl Stages {
             Output::Judge { job, pcm } => self.judge.send((epoch, (job, pcm))).map_err(drop),
             Output::Transcribe { job, pcm } => self.transcriber.send((epoch, (job, pcm))).map_err(drop),
             Output::Prefill { job, messages } => {
-                self.language_model.send((epoch, Write { job, messages, max_tokens: None })).map_err(drop)
+                self.language_model.send((epoch, Write { job, what: What::Ahead(messages) })).map_err(drop)
             }
-            Output::Generate { job, messages, max_tokens } => {
-                self.language_model.send((epoch, Write { job, messages, max_tokens: Some(max_tokens) })).map_err(drop)
+            Output::Generate { job, request } => {
+                self.language_model.send((epoch, Write { job, what: What::Answer(request) })).map_err(drop)
             }
             Output::Speak { job, piece, text, voice, speed } => {
                 self.synthesizer.send((epoch, Speak { job, piece, text, voice, speed })).map_err(drop)

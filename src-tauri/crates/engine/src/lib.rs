@@ -7,6 +7,7 @@
 mod core;
 mod help;
 mod host;
+pub mod http;
 pub mod models;
 #[cfg(feature = "on-device")]
 pub mod on_device;

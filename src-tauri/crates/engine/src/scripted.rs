@@ -6,7 +6,10 @@ use protocol::Pcm16;
 
 use crate::{
     StageLoaders,
-    stages::{Finish, LanguageModel, Message, SpeechDetector, StageError, Synthesizer, Transcriber, TurnJudge},
+    stages::{
+        Author, Finish, LanguageModel, Message, Request, SpeechDetector, StageError, Synthesizer, Transcriber, TurnJudge,
+        Written,
+    },
 };
 
 /// What the scripted stages do.
@@ -16,6 +19,8 @@ pub struct Script {
     pub heard: String,
     /// What is answered to a user message that contains the key; else "You said: …".
     pub answers: Vec<(String, String)>,
+    /// What is called, with which arguments, for a user message that contains the key.
+    pub calls: Vec<(String, String, String)>,
     /// Audio for each character of an answer.
     pub ms_per_char: u64,
     /// A stage that fails to load, by its name.
@@ -24,7 +29,7 @@ pub struct Script {
 
 impl Default for Script {
     fn default() -> Self {
-        Self { heard: "Hello there.".into(), answers: Vec::new(), ms_per_char: 50, broken: None }
+        Self { heard: "Hello there.".into(), answers: Vec::new(), calls: Vec::new(), ms_per_char: 50, broken: None }
     }
 }
 
@@ -75,17 +80,30 @@ impl Transcriber for ScriptedTranscriber {
 
 struct ScriptedModel {
     answers: Vec<(String, String)>,
+    calls: Vec<(String, String, String)>,
 }
 
 impl LanguageModel for ScriptedModel {
     fn generate(
         &mut self,
-        messages: &[Message],
-        _max_tokens: u32,
+        request: &Request,
         cancelled: &dyn Fn() -> bool,
-        on_text: &mut dyn FnMut(&str),
+        on_written: &mut dyn FnMut(Written),
     ) -> Result<Finish, StageError> {
+        let messages = &request.messages;
         let asked = messages.last().map(|m| m.text.as_str()).unwrap_or_default();
+        let by_user = messages.last().is_some_and(|m| m.author == Author::User);
+        let call = self.calls.iter().find(|(key, ..)| by_user && asked.contains(key.as_str()));
+        if let Some((_, name, arguments)) = call {
+            // In small pieces, as a model writes them.
+            let chars: Vec<char> = arguments.chars().collect();
+            on_written(Written::Call { index: 0, name: name.clone(), arguments: String::new() });
+            for piece in chars.chunks(5) {
+                let arguments = piece.iter().collect();
+                on_written(Written::Call { index: 0, name: String::new(), arguments });
+            }
+            return Ok(Finish { output_tokens: 1, prompt_tokens: messages.len() as u64, ..Finish::default() });
+        }
         let scripted =
             self.answers.iter().find(|(key, _)| asked.contains(key.as_str())).map(|(_, answer)| answer.clone());
         let answer = scripted.unwrap_or_else(|| format!("You said: {asked}"));
@@ -94,7 +112,7 @@ impl LanguageModel for ScriptedModel {
             if cancelled() {
                 break;
             }
-            on_text(word);
+            on_written(Written::Text(word.to_owned()));
             written += 1;
         }
         Ok(Finish { truncated: false, prompt_tokens: messages.len() as u64, cached_tokens: 0, output_tokens: written })
@@ -122,14 +140,14 @@ pub fn loaders(script: Script) -> StageLoaders {
     let check = move |what: &str| {
         if broken == Some(what) { Err(StageError(format!("the {what} is broken by the script"))) } else { Ok(()) }
     };
-    let (heard, answers, ms_per_char) = (script.heard, script.answers, script.ms_per_char);
+    let Script { heard, answers, calls, ms_per_char, .. } = script;
     StageLoaders {
         detector: Box::new(move || {
             check("speech detector").map(|()| Box::new(ScriptedDetector { pending: Vec::new(), end: 0 }) as _)
         }),
         judge: Box::new(move || check("end-of-turn model").map(|()| Box::new(ScriptedJudge) as _)),
         transcriber: Box::new(move || check("transcriber").map(|()| Box::new(ScriptedTranscriber { heard }) as _)),
-        language_model: Box::new(move || check("language model").map(|()| Box::new(ScriptedModel { answers }) as _)),
+        language_model: Box::new(move || check("language model").map(|()| Box::new(ScriptedModel { answers, calls }) as _)),
         synthesizer: Box::new(move || check("voice").map(|()| Box::new(ScriptedVoice { ms_per_char }) as _)),
     }
 }

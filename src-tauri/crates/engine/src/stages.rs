@@ -1,6 +1,6 @@
 //! What the core needs done, as traits: real models and scripts implement them. All calls block, each on its stage's thread.
 
-use protocol::Pcm16;
+use protocol::{Pcm16, Tool, ToolChoice};
 
 /// Why a stage could not do its work, in words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +54,8 @@ pub enum Author {
     User,
     /// The model.
     Assistant,
+    /// A tool that the model has called.
+    Tool,
 }
 
 /// A message of the prompt.
@@ -63,6 +65,64 @@ pub struct Message {
     pub author: Author,
     /// What.
     pub text: String,
+    /// Tools that the model calls in it.
+    pub calls: Vec<Call>,
+    /// Of a tool: the call that it answers.
+    pub call_id: String,
+}
+
+impl Message {
+    /// Returns a message of words alone.
+    pub fn new(author: Author, text: impl Into<String>) -> Self {
+        Self { author, text: text.into(), calls: Vec::new(), call_id: String::new() }
+    }
+}
+
+/// A call of a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// What its answer refers to.
+    pub call_id: String,
+    /// The tool.
+    pub name: String,
+    /// JSON text.
+    pub arguments: String,
+}
+
+/// What is to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// The prompt.
+    pub messages: Vec<Message>,
+    /// What may be called.
+    pub tools: Vec<Tool>,
+    /// Whether and which of them is to be called.
+    pub tool_choice: ToolChoice,
+    /// Limit.
+    pub max_tokens: u32,
+}
+
+impl Request {
+    /// Returns a request without tools.
+    pub fn new(messages: Vec<Message>, max_tokens: u32) -> Self {
+        Self { messages, tools: Vec::new(), tool_choice: ToolChoice::auto(), max_tokens }
+    }
+}
+
+/// A piece of an answer that is being written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// More words.
+    Text(String),
+    /// More of a call; calls of one answer are told apart by their index.
+    Call {
+        /// Which call, from 0.
+        index: usize,
+        /// The tool, in the first piece.
+        name: String,
+        /// More of its arguments.
+        arguments: String,
+    },
 }
 
 /// How a generation ended.
@@ -80,16 +140,15 @@ pub struct Finish {
 
 /// Writes answers.
 pub trait LanguageModel {
-    /// Writes the next assistant message, piece by piece to `on_text`; stops soon after `cancelled` turns true.
+    /// Writes the next assistant message, piece by piece; stops soon after `cancelled` turns true.
     ///
     /// # Errors
     /// The model's fault.
     fn generate(
         &mut self,
-        messages: &[Message],
-        max_tokens: u32,
+        request: &Request,
         cancelled: &dyn Fn() -> bool,
-        on_text: &mut dyn FnMut(&str),
+        on_written: &mut dyn FnMut(Written),
     ) -> Result<Finish, StageError>;
 
     /// Reads `messages` ahead of time, so that a generation that begins with them starts sooner. The last message may
@@ -107,4 +166,20 @@ pub trait Synthesizer {
     /// # Errors
     /// The model's fault, or the voice is not installed.
     fn speak(&mut self, text: &str, voice: &str, speed: f32) -> Result<Pcm16, StageError>;
+
+    /// Speaks as [`Self::speak`] does, and gives away what it has as it goes; returns the rest. Stops soon after
+    /// `cancelled` turns true.
+    ///
+    /// # Errors
+    /// As [`Self::speak`]; what was given away stays.
+    fn stream(
+        &mut self,
+        text: &str,
+        voice: &str,
+        speed: f32,
+        _cancelled: &dyn Fn() -> bool,
+        _on_speech: &mut dyn FnMut(Pcm16),
+    ) -> Result<Pcm16, StageError> {
+        self.speak(text, voice, speed)
+    }
 }

@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Instant};
 
 use engine::{
     on_device::{Models, loaders},
-    stages::{Author, Message},
+    stages::{Author, Message, Request, Written},
 };
 use protocol::Pcm16;
 
@@ -93,23 +93,23 @@ fn speech_is_found_and_a_finished_question_is_told_from_a_cut_one() {
 #[ignore = "needs the models"]
 fn the_language_model_answers_remembers_and_reads_its_instructions_once() {
     let mut model = (loaders(&models()).language_model)().unwrap();
-    let message = |author, text: &str| Message { author, text: text.into() };
+    let message = |author, text: &str| Message::new(author, text);
     let mut messages = vec![
         message(Author::System, "You are a helpful voice assistant. Answer in one short spoken sentence."),
         message(Author::User, "What is the biggest planet in the solar system?"),
     ];
     let mut answer = String::new();
     let begun = Instant::now();
-    let first = model.generate(&messages, 60, &|| false, &mut |t| answer.push_str(t)).unwrap();
+    let first = model.generate(&Request::new(messages.clone(), 60), &|| false, &mut |w| answer.push_str(text_of(&w))).unwrap();
     println!("{:?}, {first:?}: {answer}", begun.elapsed());
     assert!(answer.contains("Jupiter"), "{answer}");
 
     messages.push(message(Author::Assistant, answer.trim()));
     messages.push(message(Author::User, "How many moons does it have?"));
-    let second = model.generate(&messages, 60, &|| false, &mut |_| {}).unwrap();
+    let second = model.generate(&Request::new(messages.clone(), 60), &|| false, &mut |_| {}).unwrap();
     assert!(second.cached_tokens >= first.prompt_tokens, "{second:?} after {first:?}");
 
-    let cancelled = model.generate(&messages, 60, &|| true, &mut |_| panic!("wrote after it was cancelled")).unwrap();
+    let cancelled = model.generate(&Request::new(messages.clone(), 60), &|| true, &mut |_| panic!("wrote after it was cancelled")).unwrap();
     assert_eq!(cancelled.output_tokens, 0);
 }
 
@@ -118,14 +118,14 @@ fn the_language_model_answers_remembers_and_reads_its_instructions_once() {
 fn a_prompt_that_was_read_before_is_not_read_again_after_a_start() {
     let cache = tempfile::tempdir().unwrap();
     let models = || Models { cache: Some(cache.path().into()), ..models() };
-    let system = Message { author: Author::System, text: "You are a helpful voice assistant. ".repeat(20) };
-    let question = Message { author: Author::User, text: "What do bees make?".into() };
+    let system = Message::new(Author::System, "You are a helpful voice assistant. ".repeat(20));
+    let question = Message::new(Author::User, "What do bees make?");
     let start = || {
         let mut model = (loaders(&models()).language_model)().unwrap();
         let begun = Instant::now();
         model.prefill(std::slice::from_ref(&system), &|| false).unwrap();
         println!("the prompt was read in {:?}", begun.elapsed());
-        model.generate(&[system.clone(), question.clone()], 1, &|| false, &mut |_| {}).unwrap()
+        model.generate(&Request::new(vec![system.clone(), question.clone()], 1), &|| false, &mut |_| {}).unwrap()
     };
     let first = start();
     let saved = || std::fs::read_dir(cache.path()).unwrap().map(|e| e.unwrap().path()).collect::<Vec<_>>();
@@ -133,7 +133,7 @@ fn a_prompt_that_was_read_before_is_not_read_again_after_a_start() {
 
     // Not told of the prompt ahead, the model finds it itself.
     let mut model = (loaders(&models()).language_model)().unwrap();
-    let second = model.generate(&[system.clone(), question.clone()], 1, &|| false, &mut |_| {}).unwrap();
+    let second = model.generate(&Request::new(vec![system.clone(), question.clone()], 1), &|| false, &mut |_| {}).unwrap();
     assert!(second.cached_tokens > 100 && second.cached_tokens <= first.cached_tokens, "{second:?} after {first:?}");
     assert_eq!(start(), first);
 
@@ -149,7 +149,7 @@ fn a_prompt_that_was_read_before_is_not_read_again_after_a_start() {
 #[ignore = "needs the models"]
 fn a_conversation_that_outgrows_the_prompt_is_not_read_again() {
     let mut model = (loaders(&models()).language_model)().unwrap();
-    let message = |author, text: &str| Message { author, text: text.into() };
+    let message = |author, text: &str| Message::new(author, text);
     let mut messages =
         vec![message(Author::System, "You are a helpful voice assistant. Answer in one short sentence.")];
     for (asked, told) in [
@@ -173,11 +173,18 @@ fn a_conversation_that_outgrows_the_prompt_is_not_read_again() {
         messages.extend([message(Author::User, asked), message(Author::Assistant, told)]);
     }
     messages.push(message(Author::User, "What colour is my bicycle?"));
-    let whole = model.generate(&messages, 20, &|| false, &mut |_| {}).unwrap();
+    let whole = model.generate(&Request::new(messages.clone(), 20), &|| false, &mut |_| {}).unwrap();
     messages.drain(1..5);
     let mut answer = String::new();
-    let shorter = model.generate(&messages, 20, &|| false, &mut |t| answer.push_str(t)).unwrap();
+    let shorter = model.generate(&Request::new(messages.clone(), 20), &|| false, &mut |w| answer.push_str(text_of(&w))).unwrap();
     assert!(shorter.prompt_tokens < whole.prompt_tokens - 50);
     assert!(shorter.cached_tokens + 8 >= shorter.prompt_tokens, "{shorter:?}");
     assert!(answer.to_lowercase().contains("red"), "{answer}");
+}
+
+fn text_of(written: &Written) -> &str {
+    match written {
+        Written::Text(text) => text,
+        Written::Call { .. } => "",
+    }
 }

@@ -55,15 +55,35 @@ pub struct Profile {
     pub supports_truncate: bool,
     /// Whether a cancelled response ends with `response.done`.
     pub supports_cancel_done: bool,
+    /// Whether `response.cancel` is understood; where not, the next request stops the response before.
+    pub supports_cancel: bool,
+    /// Whether a voice may change after it has spoken.
+    pub supports_voice_change: bool,
     /// Whether `response.create` may stand beside the conversation.
     pub supports_out_of_band: bool,
     /// Whether silence must be filled with messages: pings of the socket do not count there.
     pub needs_app_ping: bool,
     /// Longest session in seconds, where `expires_at` does not say.
     pub session_cap: Option<u32>,
+    /// Whether a session ends by itself after a time.
+    pub expires: bool,
 }
 
 impl Profile {
+    /// Returns what the engine on this device does.
+    pub fn on_device() -> Self {
+        Self {
+            id: "on-device".into(),
+            name: "This device".into(),
+            url: String::new(),
+            model: Some("vivavoce-on-device".into()),
+            semantic_vad: true,
+            supports_voice_change: true,
+            expires: false,
+            ..OTHER.open()
+        }
+    }
+
     /// Returns what the microphone is written as.
     pub fn input(&self) -> Codec {
         Codec::Pcm { rate: self.in_rate }
@@ -89,6 +109,7 @@ struct Row {
     voices: &'static [&'static str],
     supports_truncate: bool,
     supports_cancel_done: bool,
+    supports_cancel: bool,
     supports_out_of_band: bool,
     needs_app_ping: bool,
     session_cap: Option<u32>,
@@ -108,6 +129,7 @@ const OTHER: Row = Row {
     voices: &[],
     supports_truncate: true,
     supports_cancel_done: true,
+    supports_cancel: true,
     supports_out_of_band: true,
     needs_app_ping: false,
     session_cap: None,
@@ -187,6 +209,7 @@ const ROWS: &[Row] = &[
         dialect: Some(Dialect::BetaFlat),
         supports_truncate: false,
         supports_cancel_done: false,
+        supports_cancel: false,
         supports_out_of_band: false,
         session_cap: Some(1800),
         ..OTHER
@@ -227,9 +250,12 @@ impl Row {
             voices: self.voices.iter().map(ToString::to_string).collect(),
             supports_truncate: self.supports_truncate,
             supports_cancel_done: self.supports_cancel_done,
+            supports_cancel: self.supports_cancel,
+            supports_voice_change: false,
             supports_out_of_band: self.supports_out_of_band,
             needs_app_ping: self.needs_app_ping,
             session_cap: self.session_cap,
+            expires: true,
         }
     }
 }

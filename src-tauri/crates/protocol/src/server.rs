@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ApiError, AudioBytes, ContentPart, Item, ParseError, Response, Session, TokenDetails, dialect, json};
+use crate::{ApiError, AudioBytes, Item, ParseError, Response, Session, TokenDetails, dialect, json};
 
 /// What a server says to a client. Old (beta) event names are read as their successors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -253,7 +253,7 @@ pub enum ServerEvent {
         #[serde(flatten)]
         at: At,
         /// The part.
-        part: ContentPart,
+        part: StreamPart,
     },
     /// A response ends a part of an item.
     #[serde(rename = "response.content_part.done")]
@@ -262,7 +262,7 @@ pub enum ServerEvent {
         #[serde(flatten)]
         at: At,
         /// The part.
-        part: ContentPart,
+        part: StreamPart,
     },
     /// More text.
     #[serde(rename = "response.output_text.delta", alias = "response.text.delta")]
@@ -459,6 +459,21 @@ pub struct At {
     pub output_index: u32,
     /// The part's place in the item.
     pub content_index: u32,
+}
+
+/// A part of an item that a response begins or ends; its type is `text` or `audio`, unlike in items.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StreamPart {
+    /// `text` or `audio`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Of text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Of audio.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<String>,
 }
 
 /// Why a transcription failed.

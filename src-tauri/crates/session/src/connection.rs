@@ -25,8 +25,15 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
 /// A link that takes longer to open is lost. Loading models does not count: a server is up before its models are.
 const OPEN_LIMIT: Duration = Duration::from_secs(15);
+/// A server that refuses a field and takes the rest says so within this.
+const REFUSAL_LIMIT: Duration = Duration::from_secs(2);
 /// A link that has lasted so long was a good one, even if nobody has spoken on it.
 const GOOD_LINK: Duration = Duration::from_secs(60);
+
+/// So long before its end a session may be renewed, at the first quiet moment (protocol: rotate early).
+const RENEW_AHEAD: Duration = Duration::from_secs(120);
+/// So long before its end it is renewed at the latest.
+const RENEW_AT_LAST: Duration = Duration::from_secs(5);
 
 /// The link's phase and its deadlines.
 #[derive(Debug)]
@@ -35,6 +42,21 @@ pub(crate) struct Connection {
     attempts: u32,
     due: Option<Instant>,
     live_since: Option<Instant>,
+    /// When the server ends the session.
+    expires: Option<Instant>,
+    renewal: Renewal,
+    /// What the server had against the configuration.
+    refusal: Option<String>,
+}
+
+/// Whether another link is to take this one's place, or does so now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Renewal {
+    No,
+    /// At the next quiet moment.
+    Wanted,
+    /// It is being opened; the user need not know.
+    Running,
 }
 
 /// What follows the loss of a link.
@@ -50,16 +72,57 @@ pub(crate) enum AfterLoss {
 
 impl Connection {
     pub fn new() -> Self {
-        Self { phase: Phase::Idle, attempts: 0, due: None, live_since: None }
+        Self { phase: Phase::Idle, attempts: 0, due: None, live_since: None, expires: None, renewal: Renewal::No, refusal: None }
     }
 
-    /// Returns when [`Self::handle_timeout`] is due.
+    /// Returns when something is due that does not wait for a quiet moment.
     pub fn deadline(&self) -> Option<Instant> {
         self.due
     }
 
+    /// Returns when the session should be renewed; the moment must be quiet, too.
+    pub fn renewal_deadline(&self) -> Option<Instant> {
+        (self.phase == Phase::Live).then_some(self.expires)?.map(|at| at.checked_sub(RENEW_AHEAD).unwrap_or(at))
+    }
+
+    /// Returns when the session is renewed whatever goes on: a moment before the server cuts it off.
+    pub fn last_moment(&self) -> Option<Instant> {
+        (self.phase == Phase::Live).then_some(self.expires)?.map(|at| at.checked_sub(RENEW_AT_LAST).unwrap_or(at))
+    }
+
+    /// The server will end the session at `at`.
+    pub fn handle_expiry(&mut self, at: Instant) {
+        self.expires = Some(at);
+    }
+
+    /// The link is to be renewed at the next quiet moment, as for another voice.
+    pub fn want_renewal(&mut self) {
+        if self.renewal == Renewal::No {
+            self.renewal = Renewal::Wanted;
+        }
+    }
+
+    /// Returns whether a quiet moment is to be used for a renewal.
+    pub fn wants_renewal(&self, now: Instant) -> bool {
+        self.phase == Phase::Live
+            && (self.renewal == Renewal::Wanted || self.renewal_deadline().is_some_and(|due| due <= now))
+    }
+
+    /// Another link takes this one's place.
+    pub fn renew(&mut self, now: Instant) {
+        self.open(now);
+        self.renewal = Renewal::Running;
+    }
+
+    /// Returns whether a renewal runs.
+    pub fn is_renewing(&self) -> bool {
+        self.renewal == Renewal::Running
+    }
+
     pub fn open(&mut self, now: Instant) {
         self.phase = Phase::Connecting;
+        self.expires = None;
+        self.refusal = None;
         self.due = Some(now + OPEN_LIMIT);
     }
 
@@ -68,10 +131,22 @@ impl Connection {
         self.due = Some(now + OPEN_LIMIT);
     }
 
+    /// The server has something against the configuration, and may take the rest of it yet.
+    pub fn handle_refusal(&mut self, now: Instant, words: String) {
+        self.refusal = Some(words);
+        self.due = Some(now + REFUSAL_LIMIT);
+    }
+
+    pub fn take_refusal(&mut self) -> Option<String> {
+        self.refusal.take()
+    }
+
     pub fn handle_configured(&mut self, now: Instant) {
         self.phase = Phase::Live;
+        self.refusal = None;
         self.due = None;
         self.live_since = Some(now);
+        self.renewal = Renewal::No;
     }
 
     /// Forgives earlier losses: the server has heard or answered something, and so is more than a greeting.
@@ -96,6 +171,8 @@ impl Connection {
         if self.phase == Phase::Idle {
             return AfterLoss::Nothing;
         }
+        self.renewal = Renewal::No;
+        self.expires = None;
         if self.live_since.take().is_some_and(|since| now.saturating_duration_since(since) >= GOOD_LINK) {
             self.attempts = 0;
         }

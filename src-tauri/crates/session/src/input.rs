@@ -1,8 +1,10 @@
-use protocol::{ClientEvent, Pcm16, ServerEvent};
+use std::time::Instant;
+
+use protocol::{ClientEvent, Codec, Pcm16, Profile, ServerEvent};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::ViewEvent;
+use crate::{NoticeAction, Prices, ToolSpec, ViewEvent};
 
 /// Names a stretch of audio to the audio thread, which never sees a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,6 +19,18 @@ pub enum Input {
     LinkClosed(LinkEnd),
     /// The server said something.
     Received(Box<ServerEvent>),
+    /// The server ends the session then; it is renewed before.
+    Expires {
+        /// When.
+        at: Instant,
+    },
+    /// A tool has answered, or could not.
+    ToolResult {
+        /// The call.
+        call_id: String,
+        /// What the model is told; an error is told as one.
+        result: Result<String, String>,
+    },
     /// The microphone gave 20 ms.
     Mic(Pcm16),
     /// The render callback has consumed so many frames of a segment in all.
@@ -58,7 +72,14 @@ pub enum LinkEnd {
     /// Worth another try.
     Lost(String),
     /// Another try would end the same.
-    Refused(String),
+    Refused {
+        /// Why, as a sentence.
+        words: String,
+        /// What helps.
+        helps: NoticeAction,
+    },
+    /// The session's time was up; another takes its place.
+    Expired,
 }
 
 /// What a user does.
@@ -76,6 +97,10 @@ pub enum Action {
         /// Whether nothing is to be heard.
         muted: bool,
     },
+    /// Holds the talk key: everything said until it is let go is one turn.
+    PressTalk,
+    /// Lets go of the talk key.
+    ReleaseTalk,
     /// Says something by keyboard.
     SendText {
         /// What.
@@ -97,15 +122,53 @@ pub enum Action {
     },
 }
 
+/// Who finds the end of a turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Turns {
+    /// The server, by what was said and how; by silence where it knows nothing better.
+    #[default]
+    Semantic,
+    /// The server, by what was said and how, and it takes its time.
+    Patient,
+    /// The server, by silence.
+    Silence,
+    /// The user, with a key.
+    PushToTalk,
+}
+
 /// What a conversation is set to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// System prompt.
     pub instructions: String,
     /// Voice by name.
     pub voice: String,
-    /// Transcription model to ask for; servers on the device need no name.
-    pub transcription_model: Option<String>,
+    /// Who finds the end of a turn.
+    pub turns: Turns,
+    /// What the server does and does not.
+    pub profile: Profile,
+    /// How both directions are written on the wire, where not as the profile has it.
+    pub codec: Option<Codec>,
+    /// What the model may call.
+    pub tools: Vec<ToolSpec>,
+    /// What it costs.
+    pub prices: Prices,
+}
+
+impl Default for Config {
+    /// Returns what suits the engine on this device.
+    fn default() -> Self {
+        Self {
+            instructions: String::new(),
+            voice: String::new(),
+            turns: Turns::default(),
+            profile: Profile::on_device(),
+            codec: None,
+            tools: Vec::new(),
+            prices: Prices::shipped(),
+        }
+    }
 }
 
 /// What must be done, in order.
@@ -138,6 +201,20 @@ pub enum Output {
     Flush {
         /// Counts flushes.
         generation: u32,
+    },
+    /// Run a tool; answer with [`Input::ToolResult`].
+    RunTool {
+        /// The call.
+        call_id: String,
+        /// The tool.
+        name: String,
+        /// JSON text.
+        arguments: String,
+    },
+    /// Nobody waits for this call any more.
+    CancelTool {
+        /// The call.
+        call_id: String,
     },
     /// Show this.
     View(ViewEvent),

@@ -13,16 +13,20 @@ mod preview;
 mod responses;
 mod session;
 mod tones;
+mod tools;
+mod usage;
 mod view;
 
 pub use connection::Phase;
-pub use input::{Action, Config, Input, LinkEnd, Output, SegmentId};
+pub use input::{Action, Config, Input, LinkEnd, Output, SegmentId, Turns};
 pub use latency::LatencyView;
 pub use session::Session;
 pub use tones::{TONES, Tone, tone};
+pub use tools::ToolSpec;
+pub use usage::{Cost, ModelPrice, Prices, TranscriptionPrice, UsageView, cost, transcription_cost};
 pub use view::{
     AgentState, ItemState, ItemView, LoadingView, ModelState, ModelView, NoticeAction, NoticeView, Severity, Speaker,
-    StatusView, View, ViewEvent,
+    StatusView, ToolState, ToolView, View, ViewEvent,
 };
 
 #[cfg(test)]

@@ -76,6 +76,11 @@ impl Preview {
         self.named.take_if(|(named, _)| named == id);
     }
 
+    /// Returns whether a sample is asked for or spoken.
+    pub fn is_busy(&self) -> bool {
+        self.asked.is_some() || self.named.is_some()
+    }
+
     /// The link is gone, and with it all that was asked over it.
     pub fn handle_loss(&mut self) {
         *self = Self { waiting: self.waiting.take(), number: self.number, ..Self::default() };

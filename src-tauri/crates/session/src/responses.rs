@@ -18,6 +18,8 @@ enum State {
     Free,
     Requested {
         due: Instant,
+        /// Whether it is asked for a second time, since nothing came of the first.
+        again: bool,
     },
     Active {
         id: String,
@@ -34,6 +36,8 @@ pub(crate) enum Say {
     Create,
     Cancel,
     Nothing,
+    /// Asked for twice and never begun.
+    GaveUp,
 }
 
 impl ResponseSequencer {
@@ -52,7 +56,7 @@ impl ResponseSequencer {
 
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Requested { due } | State::Cancelling { due, .. } => Some(due),
+            State::Requested { due, .. } | State::Cancelling { due, .. } => Some(due),
             State::Free | State::Active { .. } => None,
         }
     }
@@ -60,7 +64,7 @@ impl ResponseSequencer {
     pub fn request(&mut self, now: Instant) -> Say {
         match self.state {
             State::Free => {
-                self.state = State::Requested { due: now + CREATED_LIMIT };
+                self.state = State::Requested { due: now + CREATED_LIMIT, again: false };
                 Say::Create
             }
             State::Requested { .. } => Say::Nothing,
@@ -110,9 +114,10 @@ impl ResponseSequencer {
     /// The server runs a response of its own, which this side may or may not have heard of: ask again when it ends.
     pub fn handle_already_active(&mut self) {
         match self.state {
-            State::Requested { .. } => {
+            State::Requested { again, .. } => {
                 self.state = State::Active { id: String::new() };
-                self.queued = true;
+                // The one that runs may well be what the first request asked for.
+                self.queued |= !again;
             }
             State::Active { .. } => self.queued = true,
             State::Free | State::Cancelling { .. } => {}
@@ -127,9 +132,28 @@ impl ResponseSequencer {
         }
     }
 
-    /// Gives up on what is overdue.
+    /// Asks once more for what is overdue, then gives up on it.
     pub fn handle_timeout(&mut self, now: Instant) -> Say {
-        if self.deadline().is_some_and(|due| due <= now) { self.release(now) } else { Say::Nothing }
+        match self.state {
+            State::Requested { due, again: false } if due <= now => {
+                self.state = State::Requested { due: now + CREATED_LIMIT, again: true };
+                Say::Create
+            }
+            State::Requested { due, again: true } if due <= now => {
+                self.reset();
+                Say::GaveUp
+            }
+            State::Cancelling { due, .. } if due <= now => self.release(now),
+            State::Requested { .. } | State::Cancelling { .. } | State::Free | State::Active { .. } => Say::Nothing,
+        }
+    }
+
+    /// A cancelled response has ended on a server that sends no `response.done` after a cancel.
+    pub fn handle_cancelled_item(&mut self, now: Instant) -> Say {
+        match self.state {
+            State::Cancelling { .. } => self.release(now),
+            State::Free | State::Requested { .. } | State::Active { .. } => Say::Nothing,
+        }
     }
 
     /// Forgets everything, as after a lost link.

@@ -1,3 +1,6 @@
+mod actions;
+mod calls;
+mod link;
 mod received;
 
 use std::{
@@ -5,21 +8,22 @@ use std::{
     time::Instant,
 };
 
-use protocol::{
-    AudioConfig, ClientEvent, ContentPart, InputAudioConfig, Item, Modality, OutputAudioConfig, Pcm16, ResponseAudio,
-    ResponseAudioOutput, ResponseConfig, Role, SessionKind, Transcription, TurnDetection, Voice,
-};
+use protocol::{ClientEvent, Pcm16};
 
 use crate::{
-    Action, AgentState, Config, Input, ItemView, LatencyView, LinkEnd, LoadingView, NoticeAction, NoticeView, Output,
-    Phase, Severity, Speaker, StatusView, View, ViewEvent,
-    connection::{AfterLoss, Connection},
+    AgentState, Config, Input, LatencyView, LoadingView, NoticeAction, NoticeView, Output, Phase, Severity, Speaker,
+    StatusView, View, ViewEvent,
+    connection::Connection,
     conversation::{Conversation, Place},
     latency::Latency,
     playout::{Cut, Playout, heard_chars},
     preview::Preview,
     responses::{ResponseSequencer, Say},
+    tools::Calls,
+    usage::Meter,
 };
+use actions::Key;
+use link::HeldMic;
 
 /// `metadata` key of a response that reads a sample in a voice: the sample's number.
 const PREVIEW: &str = "vivavoce_preview";
@@ -27,6 +31,8 @@ const PREVIEW: &str = "vivavoce_preview";
 const LINK: &str = "link";
 /// Notice about the models.
 const MODELS: &str = "models";
+/// Notice about an answer that did not come.
+const RESPONSE: &str = "response";
 
 /// One conversation with one user, over as many links as it takes.
 ///
@@ -39,8 +45,10 @@ pub struct Session {
     responses: ResponseSequencer,
     playout: Playout,
     conversation: Conversation,
+    calls: Calls,
     latency: Latency,
     last_latency: Option<LatencyView>,
+    meter: Meter,
     voice_delays: BTreeMap<String, u32>,
     notices: BTreeMap<String, NoticeView>,
     mic_open: bool,
@@ -48,7 +56,25 @@ pub struct Session {
     mic_works: bool,
     speaker_works: bool,
     user_speaking: bool,
+    /// The server owes an answer; with a time when it asks for one itself.
     awaiting_answer: bool,
+    answer_due: Option<Instant>,
+    /// An answer failed for a passing reason and is asked for once more then.
+    retry_at: Option<Instant>,
+    retried: bool,
+    /// The server said so long ago how long a limit lasts.
+    limit_reset: Option<std::time::Duration>,
+    key: Key,
+    held_mic: HeldMic,
+    /// The voice that the present link was told, and whether it has spoken.
+    link_voice: Option<String>,
+    link_spoke: bool,
+    /// The model that the server says it is.
+    model: Option<String>,
+    /// A renewal in a quiet moment: the next link is not asked for an answer.
+    settled: bool,
+    /// When silence must be filled on a server that wants messages.
+    ping_at: Option<Instant>,
     loading: Option<LoadingView>,
     shown: Option<StatusView>,
     typed: u32,
@@ -60,11 +86,13 @@ impl Session {
     /// Returns a session that does nothing yet.
     pub fn new(config: Config) -> Self {
         Self {
+            meter: Meter::new(config.prices.clone()),
             config,
             connection: Connection::new(),
             responses: ResponseSequencer::default(),
             playout: Playout::default(),
             conversation: Conversation::default(),
+            calls: Calls::default(),
             latency: Latency::default(),
             last_latency: None,
             voice_delays: BTreeMap::new(),
@@ -75,6 +103,17 @@ impl Session {
             speaker_works: true,
             user_speaking: false,
             awaiting_answer: false,
+            answer_due: None,
+            retry_at: None,
+            retried: false,
+            limit_reset: None,
+            key: Key::Up,
+            held_mic: HeldMic::default(),
+            link_voice: None,
+            link_spoke: false,
+            model: None,
+            settled: false,
+            ping_at: None,
             loading: None,
             shown: None,
             typed: 0,
@@ -89,6 +128,8 @@ impl Session {
             Input::Action(action) => self.handle_action(now, action),
             Input::LinkClosed(end) => self.handle_link_closed(now, end),
             Input::Received(event) => self.handle_received(now, *event),
+            Input::Expires { at } => self.handle_expiry(at),
+            Input::ToolResult { call_id, result } => self.handle_tool_result(now, &call_id, result),
             Input::Mic(pcm) => self.handle_mic(now, pcm),
             Input::Heard { segment, frames } => self.handle_heard(now, segment, frames),
             Input::Flushed { generation } => self.handle_flushed(generation),
@@ -104,18 +145,30 @@ impl Session {
             Input::NoticeGone { id } => self.hide_notice(&id),
             Input::Timeout => self.handle_timeout(now),
         }
+        self.renew_if_quiet(now);
         self.show_status();
     }
 
-    /// Changes voice, tone or transcription; tells the server if one listens.
-    pub fn configure(&mut self, config: Config) {
+    /// Changes voice, tone, tools or turn taking at `now`; tells the server if one listens.
+    pub fn configure(&mut self, now: Instant, config: Config) {
         if config == self.config {
             return;
         }
+        if config.prices != self.config.prices {
+            self.meter = Meter::new(config.prices.clone());
+        }
+        let other_voice = config.voice != self.config.voice;
         self.config = config;
         if self.connection.phase == Phase::Live {
-            self.send_config();
+            if other_voice && self.link_spoke && !self.config.profile.supports_voice_change {
+                // The voice is fixed once it has spoken: another session takes over, with the conversation.
+                self.connection.want_renewal();
+            } else {
+                self.send_config();
+            }
         }
+        self.renew_if_quiet(now);
+        self.show_status();
     }
 
     /// Returns the next thing to be done.
@@ -125,194 +178,31 @@ impl Session {
 
     /// Returns when [`Input::Timeout`] is due.
     pub fn deadline(&self) -> Option<Instant> {
-        [self.connection.deadline(), self.responses.deadline()].into_iter().flatten().min()
+        let renewal = self.is_quiet().then(|| self.connection.renewal_deadline()).flatten();
+        let due = [
+            self.connection.deadline(),
+            self.connection.last_moment(),
+            renewal,
+            self.responses.deadline(),
+            self.calls.deadline(),
+            self.answer_due,
+            self.retry_at,
+            self.ping_at,
+        ];
+        due.into_iter().flatten().min()
     }
 
     /// Returns all that a window shows that has just opened.
     pub fn view(&self) -> View {
         View {
             status: self.status(),
-            items: self.conversation.views(),
+            items: self.conversation.items(),
+            tools: self.conversation.tools(),
             notices: self.notices.values().cloned().collect(),
             latency: self.last_latency.clone(),
             voice_delays: self.voice_delays.clone(),
+            usage: self.meter.view(),
         }
-    }
-
-    fn handle_action(&mut self, now: Instant, action: Action) {
-        match action {
-            Action::StartTalk => {
-                if !self.mic_open {
-                    self.mic_open = true;
-                    self.out.push_back(Output::Mic { open: true });
-                }
-                self.want_link(now);
-            }
-            Action::StopTalk => self.stop(),
-            Action::Interrupt => self.interrupt(now),
-            Action::SetMuted { muted } => self.muted = muted,
-            Action::SendText { text } => self.send_text(now, &text),
-            Action::NewConversation => self.start_over(now),
-            Action::Retry => {
-                self.hide_notice(LINK);
-                self.hide_notice(MODELS);
-                if matches!(self.connection.phase, Phase::Idle | Phase::Reconnecting) {
-                    self.connection.close();
-                    self.want_link(now);
-                }
-            }
-            Action::DismissNotice { id } => self.hide_notice(&id),
-            Action::PreviewVoice { voice } => self.preview(now, voice),
-        }
-    }
-
-    fn stop(&mut self) {
-        if std::mem::take(&mut self.mic_open) {
-            self.out.push_back(Output::Mic { open: false });
-        }
-        self.silence();
-        if self.connection.phase != Phase::Idle {
-            self.out.push_back(Output::Disconnect);
-        }
-        self.connection.close();
-        self.forget_link();
-        self.preview.cancel();
-    }
-
-    fn start_over(&mut self, now: Instant) {
-        let wanted = self.connection.phase != Phase::Idle;
-        self.silence();
-        self.forget_link();
-        self.conversation.clear();
-        self.preview.cancel();
-        self.out.push_back(Output::View(ViewEvent::Cleared));
-        if wanted {
-            self.out.push_back(Output::Disconnect);
-            self.connection.close();
-            self.want_link(now);
-        }
-    }
-
-    fn send_text(&mut self, now: Instant, text: &str) {
-        let text = text.trim();
-        if text.is_empty() {
-            return;
-        }
-        self.interrupt(now);
-        self.typed += 1;
-        let id = format!("item_typed{}", self.typed);
-        let views = self.conversation.add(&id, Speaker::User, Place::End);
-        self.show_items(views);
-        let view = self.conversation.complete(&id, text);
-        self.show_items(view);
-        self.latency.handle_text(now);
-        self.awaiting_answer = true;
-        if self.connection.phase == Phase::Live {
-            let part = ContentPart::InputText { text: text.to_owned() };
-            let item = Item { id: Some(id), ..Item::message(Role::User, part) };
-            self.send(ClientEvent::ConversationItemCreate { previous_item_id: None, item });
-            let say = self.responses.request(now);
-            self.say(say);
-        } else {
-            // The replay that follows a new link carries the text, and asks for the answer.
-            self.want_link(now);
-        }
-    }
-
-    fn preview(&mut self, now: Instant, voice: String) {
-        self.interrupt(now);
-        if self.connection.phase == Phase::Live {
-            self.ask_preview(now, voice);
-        } else {
-            self.preview.wait(voice);
-            self.want_link(now);
-        }
-    }
-
-    fn ask_preview(&mut self, now: Instant, voice: String) {
-        let text = format!("Hello, I am {}. This is how I sound.", voice_name(&voice));
-        let number = self.preview.handle_asked(voice.clone(), now);
-        let output = ResponseAudioOutput { format: None, voice: Some(Voice::Name(voice)) };
-        let response = ResponseConfig {
-            conversation: Some("none".into()),
-            output_modalities: Some(vec![Modality::Audio]),
-            instructions: Some(format!("Read aloud exactly, verbatim: {text}")),
-            input: Some(Vec::new()),
-            metadata: Some(BTreeMap::from([(PREVIEW.to_owned(), number.to_string())])),
-            audio: Some(ResponseAudio { output: Some(output) }),
-            ..ResponseConfig::default()
-        };
-        self.send(ClientEvent::ResponseCreate { response: Some(Box::new(response)) });
-    }
-
-    fn want_link(&mut self, now: Instant) {
-        if self.connection.phase == Phase::Idle {
-            self.hide_notice(LINK);
-            self.connection.open(now);
-            self.out.push_back(Output::Connect);
-        }
-    }
-
-    fn handle_link_closed(&mut self, now: Instant, end: LinkEnd) {
-        if self.connection.phase == Phase::Idle {
-            return;
-        }
-        self.forget_link();
-        let views = self.conversation.handle_loss();
-        self.show_items(views);
-        match end {
-            LinkEnd::Lost(why) => match self.connection.handle_loss(now) {
-                AfterLoss::Nothing => {}
-                AfterLoss::WillRetry => self.notify(
-                    LINK,
-                    Severity::Warning,
-                    format!("The connection was lost ({why}). Connecting again; nothing you said is lost."),
-                    NoticeAction::Retry,
-                ),
-                AfterLoss::GaveUp => self.give_up(format!("The connection could not be made again ({why}).")),
-            },
-            LinkEnd::Refused(why) => {
-                self.connection.close();
-                self.give_up(why);
-            }
-        }
-    }
-
-    fn handle_microphone(&mut self, works: bool) {
-        self.mic_works = works;
-        if !works && self.user_speaking && self.connection.phase == Phase::Live {
-            // No more of this turn will come, so the server would wait for its end.
-            self.user_speaking = false;
-            self.send(ClientEvent::InputAudioBufferCommit);
-        }
-    }
-
-    fn give_up(&mut self, words: String) {
-        self.preview.cancel();
-        if std::mem::take(&mut self.mic_open) {
-            self.out.push_back(Output::Mic { open: false });
-        }
-        self.notify(LINK, Severity::Error, words, NoticeAction::Retry);
-    }
-
-    fn forget_link(&mut self) {
-        self.responses.reset();
-        self.preview.handle_loss();
-        let ended = self.playout.handle_loss();
-        self.out.extend(ended.into_iter().map(|segment| Output::EndSegment { segment }));
-        self.user_speaking = false;
-        self.awaiting_answer = false;
-        self.loading = None;
-    }
-
-    fn handle_mic(&mut self, now: Instant, pcm: Pcm16) {
-        if self.connection.phase != Phase::Live || !self.mic_open {
-            return;
-        }
-        // A turn that was begun must be able to end: while muted, the server hears silence.
-        let pcm = if self.muted { Pcm16(vec![0; pcm.0.len()]) } else { pcm };
-        self.latency.handle_mic(&pcm, now);
-        self.send(ClientEvent::InputAudioBufferAppend { audio: pcm.to_bytes() });
     }
 
     fn handle_heard(&mut self, now: Instant, segment: crate::SegmentId, frames: u64) {
@@ -337,8 +227,8 @@ impl Session {
         let Some(text) = self.conversation.text(&cut.item_id) else { return };
         let chars = heard_chars(text, cut.heard, cut.received);
         let view = self.conversation.cut(&cut.item_id, chars);
-        self.show_items(view);
-        if self.connection.phase != Phase::Live {
+        self.show_all(view);
+        if self.connection.phase != Phase::Live || !self.config.profile.supports_truncate {
             return;
         }
         if heard_ms == 0 {
@@ -354,9 +244,10 @@ impl Session {
         self.silence();
         let active = self.responses.active().map(str::to_owned);
         if self.responses.cancel(now) == Say::Cancel {
-            self.awaiting_answer = false;
-            self.send(ClientEvent::ResponseCancel { response_id: active.filter(|id| !id.is_empty()) });
+            self.await_answer(None);
+            self.cancel_response(active.filter(|id| !id.is_empty()));
         }
+        self.retry_at = None;
         if let Some(id) = self.preview.cancel() {
             self.cancel_named(&id);
         }
@@ -365,7 +256,13 @@ impl Session {
     /// Stops the making of a response, and drops what of it is still on its way.
     fn cancel_named(&mut self, id: &str) {
         self.playout.bury(id.to_owned());
-        self.send(ClientEvent::ResponseCancel { response_id: (!id.is_empty()).then(|| id.to_owned()) });
+        self.cancel_response((!id.is_empty()).then(|| id.to_owned()));
+    }
+
+    fn cancel_response(&mut self, response_id: Option<String>) {
+        if self.config.profile.supports_cancel {
+            self.send(ClientEvent::ResponseCancel { response_id });
+        }
     }
 
     /// Silences the answer; the server stops its making by itself when it hears speech.
@@ -376,66 +273,59 @@ impl Session {
         }
     }
 
-    fn handle_timeout(&mut self, now: Instant) {
-        if self.connection.deadline().is_some_and(|due| due <= now) {
-            match self.connection.phase {
-                Phase::Reconnecting => {
-                    self.connection.open(now);
-                    self.out.push_back(Output::Connect);
-                }
-                Phase::Connecting | Phase::Configuring => {
-                    self.out.push_back(Output::Disconnect);
-                    self.handle_link_closed(now, LinkEnd::Lost("the server did not answer".into()));
-                }
-                Phase::Idle | Phase::Live => {}
-            }
-        }
-        let busy = self.responses.is_busy();
-        let say = self.responses.handle_timeout(now);
-        if busy && !self.responses.is_busy() {
-            self.awaiting_answer = false;
-        }
+    /// The server owes an answer, and is asked for it if none has begun at `due`; or it owes none any more.
+    fn await_answer(&mut self, due: Option<Instant>) {
+        self.awaiting_answer = due.is_some();
+        self.answer_due = due;
+    }
+
+    /// Asks for an answer, now or when the one that runs has ended.
+    fn ask(&mut self, now: Instant) {
+        self.answer_due = None;
+        self.retry_at = None;
+        let say = self.responses.request(now);
         self.say(say);
     }
 
-    fn send_config(&mut self) {
-        let transcription =
-            Transcription { model: self.config.transcription_model.clone(), ..Transcription::default() };
-        let turns = TurnDetection::SemanticVad {
-            eagerness: Some(protocol::Eagerness::Auto),
-            create_response: Some(true),
-            interrupt_response: Some(true),
-        };
-        let input = InputAudioConfig {
-            transcription: Some(Some(transcription)),
-            turn_detection: Some(Some(turns)),
-            ..InputAudioConfig::default()
-        };
-        let output =
-            OutputAudioConfig { voice: Some(Voice::Name(self.config.voice.clone())), ..OutputAudioConfig::default() };
-        let session = protocol::Session {
-            kind: Some(SessionKind::Realtime),
-            output_modalities: Some(vec![Modality::Audio]),
-            instructions: Some(self.config.instructions.clone()),
-            audio: Some(AudioConfig { input: Some(input), output: Some(output) }),
-            ..protocol::Session::default()
-        };
-        self.send(ClientEvent::SessionUpdate { session: Box::new(session) });
+    fn handle_timeout(&mut self, now: Instant) {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if due(self.connection.deadline()) {
+            self.handle_link_overdue(now);
+        }
+        if due(self.connection.last_moment()) {
+            self.renew(now);
+        }
+        let say = self.responses.handle_timeout(now);
+        if say == Say::GaveUp {
+            self.await_answer(None);
+        }
+        self.say(say);
+        if due(self.answer_due) || due(self.retry_at) {
+            self.ask(now);
+        }
+        self.handle_overdue_tools(now);
+        if due(self.ping_at) {
+            self.fill_silence(now);
+        }
     }
 
     fn place(&mut self, id: &str, speaker: Speaker, previous: Option<&str>) {
         let place = previous.map_or(Place::End, Place::Behind);
         let views = self.conversation.add(id, speaker, place);
-        self.show_items(views);
+        self.show_all(views);
         if let Some(previous) = previous {
             let views = self.conversation.reorder(id, previous);
-            self.show_items(views);
+            self.show_all(views);
         }
     }
 
     fn say(&mut self, say: Say) {
         match say {
             Say::Create => self.send(ClientEvent::ResponseCreate { response: None }),
+            Say::GaveUp => {
+                let words = "The server took the question and did not answer.".to_owned();
+                self.notify(RESPONSE, Severity::Error, words, NoticeAction::Retry);
+            }
             Say::Cancel | Say::Nothing => {}
         }
     }
@@ -461,8 +351,8 @@ impl Session {
         }
     }
 
-    fn show_items(&mut self, views: impl IntoIterator<Item = ItemView>) {
-        self.out.extend(views.into_iter().map(|item| Output::View(ViewEvent::Item { item })));
+    fn show_all(&mut self, views: impl IntoIterator<Item = ViewEvent>) {
+        self.out.extend(views.into_iter().map(Output::View));
     }
 
     fn show_status(&mut self) {
@@ -478,21 +368,32 @@ impl Session {
             AgentState::Speaking
         } else if self.connection.phase == Phase::Idle {
             AgentState::Idle
-        } else if !self.user_speaking && (self.responses.is_busy() || self.awaiting_answer) {
+        } else if !self.is_user_speaking() && self.is_thinking() {
             AgentState::Thinking
         } else if self.mic_open && self.mic_works {
             AgentState::Listening
         } else {
             AgentState::Idle
         };
+        // A renewal is nobody's business but ours.
+        let phase = if self.connection.is_renewing() { Phase::Live } else { self.connection.phase };
         StatusView {
-            phase: self.connection.phase,
+            phase,
             agent,
             mic_open: self.mic_open,
             muted: self.muted,
-            user_speaking: self.user_speaking,
+            user_speaking: self.is_user_speaking(),
+            talk_key: self.key.is_down(),
             loading: self.loading.clone(),
         }
+    }
+
+    fn is_user_speaking(&self) -> bool {
+        self.user_speaking || self.key.is_down()
+    }
+
+    fn is_thinking(&self) -> bool {
+        self.responses.is_busy() || self.awaiting_answer || self.retry_at.is_some() || self.calls.is_busy()
     }
 
     /// Panics if the session contradicts itself. For tests.
@@ -505,11 +406,4 @@ impl Session {
         }
         assert!(self.deadline().is_none_or(|due| due > now), "deadline in the past: {self:?}");
     }
-}
-
-/// Returns a voice's own name: `af_heart` is Heart.
-fn voice_name(voice: &str) -> String {
-    let name = voice.rsplit('_').next().unwrap_or(voice);
-    let mut letters = name.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

@@ -19,7 +19,7 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let config = Config { instructions: "Be brief.".into(), voice: "heart".into(), transcription_model: None };
+        let config = Config { instructions: "Be brief.".into(), voice: "heart".into(), ..Config::default() };
         Self { session: Session::new(config), now: Instant::now() }
     }
 
@@ -424,27 +424,35 @@ fn a_rejected_key_is_not_tried_again() {
 }
 
 #[test]
-fn a_response_that_is_never_created_frees_the_line() {
+fn a_response_that_is_never_created_is_asked_for_once_more_and_then_given_up_in_words() {
     let mut rig = Rig::live();
     rig.act(Action::SendText { text: "Hi".into() });
     assert_eq!(rig.agent(), AgentState::Thinking);
-    rig.wait();
+    assert_eq!(sent(&rig.wait()), [ClientEvent::ResponseCreate { response: None }]);
+    assert_eq!(sent(&rig.wait()), []);
+    assert_eq!(rig.session.view().notices[0].text, "The server took the question and did not answer.");
+    assert_eq!(rig.agent(), AgentState::Listening);
     let outputs = rig.act(Action::SendText { text: "Hello?".into() });
     assert!(sent(&outputs).contains(&ClientEvent::ResponseCreate { response: None }));
+    assert_eq!(rig.session.view().notices, []);
 }
 
 #[test]
-fn a_failed_response_says_why() {
+fn a_failed_response_is_asked_for_once_more_and_then_says_why() {
     let mut rig = Rig::speaking();
-    let error = protocol::ApiError::server("server_error", "Out of memory.");
-    let details = StatusDetails { error: Some(error), ..StatusDetails::default() };
-    let response = Response {
-        id: "resp_1".into(),
-        status: ResponseStatus::Failed,
-        status_details: Some(details),
-        ..Response::default()
+    let failed = |id: &str| {
+        let error = protocol::ApiError::server("server_error", "Out of memory.");
+        let details = StatusDetails { error: Some(error), ..StatusDetails::default() };
+        let status_details = Some(details);
+        let response =
+            Response { id: id.into(), status: ResponseStatus::Failed, status_details, ..Response::default() };
+        ServerEvent::ResponseDone { response: Box::new(response) }
     };
-    rig.receive(ServerEvent::ResponseDone { response: Box::new(response) });
+    rig.receive(failed("resp_1"));
+    assert_eq!(rig.session.view().notices, []);
+    assert_eq!(sent(&rig.wait()), [ClientEvent::ResponseCreate { response: None }]);
+    rig.receive(created("resp_2"));
+    rig.receive(failed("resp_2"));
     assert_eq!(rig.session.view().notices[0].text, "No answer: Out of memory.");
 }
 

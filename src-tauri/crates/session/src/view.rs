@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::{LatencyView, Phase};
+use crate::{LatencyView, Phase, UsageView};
 
 /// All a window needs that has just opened.
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
@@ -15,12 +15,16 @@ pub struct View {
     pub status: StatusView,
     /// The conversation in order.
     pub items: Vec<ItemView>,
+    /// Calls of tools; their positions are among the items'.
+    pub tools: Vec<ToolView>,
     /// What must be said.
     pub notices: Vec<NoticeView>,
     /// Of the last turn.
     pub latency: Option<LatencyView>,
     /// What voices cost on this machine: milliseconds to the first sound of their samples, as heard so far.
     pub voice_delays: BTreeMap<String, u32>,
+    /// What the conversation has cost; none before the first answer.
+    pub usage: Option<UsageView>,
 }
 
 /// A change of the view.
@@ -36,6 +40,16 @@ pub enum ViewEvent {
     Item {
         /// The item.
         item: ItemView,
+    },
+    /// A call of a tool is new or has changed.
+    Tool {
+        /// The call.
+        tool: ToolView,
+    },
+    /// What the conversation has cost has changed.
+    Usage {
+        /// The sum.
+        usage: UsageView,
     },
     /// An item is gone.
     ItemRemoved {
@@ -152,6 +166,8 @@ pub struct StatusView {
     pub muted: bool,
     /// Whether speech is heard at this moment.
     pub user_speaking: bool,
+    /// Whether the talk key is held.
+    pub talk_key: bool,
     /// What is being loaded, if anything.
     pub loading: Option<LoadingView>,
 }
@@ -210,6 +226,44 @@ pub struct ItemView {
     pub state: ItemState,
 }
 
+/// Where a call of a tool stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum ToolState {
+    /// Its arguments are being written.
+    Streaming,
+    /// It will run when its turn comes.
+    Waiting,
+    /// It runs.
+    Running,
+    /// It has answered.
+    Done,
+    /// It could not be run, or did not answer in time.
+    Failed,
+    /// It was not run: the answer it belonged to was cut off.
+    Dropped,
+}
+
+/// A call of a tool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct ToolView {
+    /// Stable name.
+    pub id: String,
+    /// Its place in the conversation.
+    pub position: u32,
+    /// What its answer refers to.
+    pub call_id: String,
+    /// The tool.
+    pub name: String,
+    /// JSON text, as far as it has come.
+    pub arguments: String,
+    /// Where it stands.
+    pub state: ToolState,
+    /// What the model is told.
+    pub output: Option<String>,
+}
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
@@ -232,6 +286,8 @@ pub enum NoticeAction {
     InstallModels,
     /// Choose another device.
     ChooseDevice,
+    /// Look at the server's settings: address, model, key.
+    OpenSettings,
     /// Nothing to be done but to read it.
     Dismiss,
 }

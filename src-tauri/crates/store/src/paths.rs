@@ -34,6 +34,16 @@ impl Paths {
         self.root.join("logs")
     }
 
+    /// What the user has asked to be remembered.
+    pub fn memories(&self) -> PathBuf {
+        self.root.join("memories.sqlite")
+    }
+
+    /// The user's own list of prices, in place of the one that ships.
+    pub fn prices(&self) -> PathBuf {
+        self.config.join("prices.json")
+    }
+
     /// The settings file.
     pub fn settings(&self) -> PathBuf {
         self.config.join("settings.json")

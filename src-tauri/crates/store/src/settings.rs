@@ -21,7 +21,99 @@ pub enum EngineChoice {
     Server {
         /// `ws://` or `wss://`.
         url: String,
+        /// Which kind of server, by its profile's name; it is also the name of its key.
+        #[serde(default = "other")]
+        provider: String,
+        /// Model to ask for; the profile's where none is chosen.
+        #[serde(default)]
+        model: Option<String>,
+        /// Whether to send and ask for telephone quality, an eighth of the bytes.
+        #[serde(default)]
+        low_bandwidth: bool,
     },
+    /// Three steps, each here or by HTTP: write down, answer, read aloud.
+    Stitched {
+        /// Writes down what the user says.
+        ears: StageChoice,
+        /// Answers.
+        mind: StageChoice,
+        /// Reads the answer aloud.
+        mouth: StageChoice,
+    },
+}
+
+fn other() -> String {
+    "other".into()
+}
+
+/// Who does one of the three steps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum StageChoice {
+    /// This machine's own model.
+    #[default]
+    OnDevice,
+    /// A server that has OpenAI's HTTP interface.
+    Http {
+        /// Up to and with `/v1`.
+        url: String,
+        /// The model.
+        model: String,
+        /// Voice, of the step that speaks; the chosen one where it is empty.
+        #[serde(default)]
+        voice: String,
+        /// Name of the key in the keychain; empty for none.
+        #[serde(default)]
+        account: String,
+    },
+    /// Reads aloud alone: a Realtime server, beside any conversation.
+    Realtime {
+        /// `ws://` or `wss://`.
+        url: String,
+        /// The model.
+        model: String,
+        /// Voice; the chosen one where it is empty.
+        #[serde(default)]
+        voice: String,
+        /// Name of the key in the keychain; empty for none.
+        #[serde(default)]
+        account: String,
+    },
+}
+
+/// Who finds the end of a turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum TurnChoice {
+    /// The server, by what was said and how.
+    #[default]
+    Semantic,
+    /// The same, and it takes its time.
+    Patient,
+    /// The server, by silence.
+    Silence,
+    /// The user, with a key.
+    PushToTalk,
+}
+
+/// What a probe has found out about a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", default)]
+pub struct FoundProfile {
+    /// How it wants to be spoken to, by the dialect's name.
+    pub dialect: Option<String>,
+    /// Whether `semantic_vad` is known.
+    pub semantic_vad: bool,
+    /// Whether `conversation.item.truncate` is understood.
+    pub supports_truncate: bool,
+    /// Whether `response.cancel` is understood.
+    pub supports_cancel: bool,
+    /// Whether a cancelled response ends with `response.done`.
+    pub supports_cancel_done: bool,
+    /// Whether `response.create` may stand beside the conversation.
+    pub supports_out_of_band: bool,
+    /// Frames per second that it takes.
+    pub in_rate: u32,
 }
 
 /// What the user has chosen.
@@ -32,6 +124,9 @@ pub struct Settings {
     pub version: u32,
     /// Voice by name.
     pub voice: String,
+    /// Voices of other servers, by the server's kind.
+    #[ts(type = "{ [key: string]: string }")]
+    pub voices: BTreeMap<String, String>,
     /// Tone by name.
     pub tone: String,
     /// System prompts that the user has changed, by tone.
@@ -43,6 +138,11 @@ pub struct Settings {
     pub output_device: Option<String>,
     /// Which engine answers.
     pub engine: EngineChoice,
+    /// Who finds the end of a turn.
+    pub turns: TurnChoice,
+    /// What is known of servers by their addresses, from probes.
+    #[ts(type = "{ [key: string]: FoundProfile }")]
+    pub found: BTreeMap<String, FoundProfile>,
 }
 
 impl Default for Settings {
@@ -50,11 +150,14 @@ impl Default for Settings {
         Self {
             version: VERSION,
             voice: "heart".into(),
+            voices: BTreeMap::new(),
             tone: "neutral".into(),
             prompts: BTreeMap::new(),
             input_device: None,
             output_device: None,
             engine: EngineChoice::OnDevice,
+            turns: TurnChoice::default(),
+            found: BTreeMap::new(),
         }
     }
 }
@@ -120,7 +223,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("deep/settings.json");
         assert_eq!(Settings::load(&path).unwrap(), Settings::default());
-        let engine = EngineChoice::Server { url: "ws://127.0.0.1:1/v1/realtime".into() };
+        let engine = EngineChoice::Server {
+            url: "ws://127.0.0.1:1/v1/realtime".into(),
+            provider: "speaches".into(),
+            model: None,
+            low_bandwidth: true,
+        };
         let settings = Settings { voice: "bf_emma".into(), engine, ..Settings::default() };
         settings.save(&path).unwrap();
         assert_eq!(Settings::load(&path).unwrap(), settings);

@@ -4,7 +4,7 @@ use protocol::{ContentPart, Item, Pcm16, Role};
 
 use crate::{
     help,
-    stages::{Author, Message},
+    stages::{Author, Call, Message},
 };
 
 /// Characters of conversation, which with usual instructions and an answer fit into a context of 4096 tokens at some 3.5
@@ -96,7 +96,7 @@ impl Context {
 /// Returns the prompt for `items` under `instructions`.
 pub(crate) fn prompt(instructions: &str, items: &[Item]) -> Vec<Message> {
     let mut messages = split_examples(instructions);
-    let mut turns: Vec<Message> = items.iter().filter_map(message).collect();
+    let mut turns: Vec<Message> = items.iter().filter_map(|item| message(item, items)).collect();
     let most = MOST_CHARS.min(MOST_CHARS_IN_ALL.saturating_sub(instructions.len()));
     let mut chars = 0;
     let fits = turns.iter().rev().take_while(|m| {
@@ -109,7 +109,8 @@ pub(crate) fn prompt(instructions: &str, items: &[Item]) -> Vec<Message> {
     // what the language model has read could not be moved (`Llama::close_gap`).
     while dropped > 0
         && dropped + 1 < turns.len()
-        && (turns[dropped].author == Author::Assistant || turns[dropped - 1].author == turns[dropped].author)
+        && (matches!(turns[dropped].author, Author::Assistant | Author::Tool)
+            || turns[dropped - 1].author == turns[dropped].author)
     {
         dropped += 1;
     }
@@ -122,8 +123,12 @@ pub(crate) fn prompt(instructions: &str, items: &[Item]) -> Vec<Message> {
     }
     for turn in turns {
         match messages.last_mut() {
-            Some(before) if before.author == turn.author && turn.author != Author::System => {
-                before.text = format!("{} {}", before.text, turn.text);
+            Some(before)
+                if before.author == turn.author && matches!(turn.author, Author::User | Author::Assistant) =>
+            {
+                let space = if before.text.is_empty() || turn.text.is_empty() { "" } else { " " };
+                before.text = format!("{}{space}{}", before.text, turn.text);
+                before.calls.extend(turn.calls);
             }
             _ => messages.push(turn),
         }
@@ -131,14 +136,32 @@ pub(crate) fn prompt(instructions: &str, items: &[Item]) -> Vec<Message> {
     messages
 }
 
-fn message(item: &Item) -> Option<Message> {
+/// Returns an item as a message; none for one without words, and for a call without an answer among `items` or an answer
+/// without a call, which no language model takes.
+fn message(item: &Item, items: &[Item]) -> Option<Message> {
+    let partner = |kind: &str| items.iter().any(|i| i.kind == kind && i.call_id == item.call_id);
+    match item.kind.as_str() {
+        "function_call" if partner("function_call_output") => {
+            let call = Call {
+                call_id: item.call_id.clone()?,
+                name: item.name.clone()?,
+                arguments: item.arguments.clone().unwrap_or_default(),
+            };
+            return Some(Message { calls: vec![call], ..Message::new(Author::Assistant, "") });
+        }
+        "function_call_output" if partner("function_call") => {
+            let text = item.output.clone().unwrap_or_default();
+            return Some(Message { call_id: item.call_id.clone()?, ..Message::new(Author::Tool, text) });
+        }
+        _ => {}
+    }
     let author = match item.role? {
         Role::User => Author::User,
         Role::Assistant => Author::Assistant,
         Role::System => Author::System,
     };
     let text = item.text().trim().to_owned();
-    (!text.is_empty()).then_some(Message { author, text })
+    (!text.is_empty()).then(|| Message::new(author, text))
 }
 
 /// Makes turns of the lines `User: …` and `You: …` after a line `Examples:`; small models follow turns, not descriptions.
@@ -147,13 +170,13 @@ fn split_examples(instructions: &str) -> Vec<Message> {
         Some((head, examples)) => (head, examples),
         None => (instructions, ""),
     };
-    let mut messages = vec![Message { author: Author::System, text: head.trim().to_owned() }];
+    let mut messages = vec![Message::new(Author::System, head.trim())];
     let mut rest = Vec::new();
     for line in examples.lines() {
         if let Some(text) = line.strip_prefix("User:") {
-            messages.push(Message { author: Author::User, text: text.trim().to_owned() });
+            messages.push(Message::new(Author::User, text.trim().to_owned()));
         } else if let Some(text) = line.strip_prefix("You:") {
-            messages.push(Message { author: Author::Assistant, text: text.trim().to_owned() });
+            messages.push(Message::new(Author::Assistant, text.trim().to_owned()));
         } else if !line.trim().is_empty() {
             rest.push(line.trim());
         }
@@ -239,7 +262,7 @@ mod tests {
     /// All messages, runs of one author joined as in a prompt.
     fn messages_of(items: &[Item]) -> Vec<Message> {
         let mut joined: Vec<Message> = Vec::new();
-        for turn in items.iter().filter_map(message) {
+        for turn in items.iter().filter_map(|item| message(item, items)) {
             match joined.last_mut() {
                 Some(before) if before.author == turn.author => before.text = format!("{} {}", before.text, turn.text),
                 _ => joined.push(turn),

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use protocol::{ApiError, MaxTokens, Modality, ResponseConfig};
+use protocol::{ApiError, MaxTokens, Modality, ResponseConfig, ToolChoice};
 
 use super::{
     EngineCore, Job, Output,
     context::prompt,
     response::{End, Plan, Running},
 };
-use crate::stages::{Finish, Message};
+use crate::stages::{Finish, Message, Request};
 
 /// Longest answer in tokens where the client sets no limit: about a minute of speech.
 const MOST_TOKENS: u32 = 220;
@@ -55,7 +55,7 @@ impl EngineCore {
         } else {
             let messages =
                 if config.input.is_some() { prompt(&instructions, &items) } else { self.context.prompt(&instructions) };
-            self.generate(job, messages, config.max_output_tokens.as_ref());
+            self.generate(job, messages, &config);
         }
         if beside {
             self.beside.push(running);
@@ -91,7 +91,7 @@ impl EngineCore {
         let mut running = Running::new(job, plan);
         running.hold(words.trim().to_owned());
         running.begin(&mut self.out);
-        self.generate(job, messages, None);
+        self.generate(job, messages, &ResponseConfig::default());
         self.speculation = Some(running);
     }
 
@@ -182,8 +182,11 @@ impl EngineCore {
             self.out.push_back(Output::Cancel { job: running.job });
         }
         let in_conversation = running.plan.conversation_id.is_some();
-        let (item, spoken) = running.finish(end, &mut self.out);
-        if in_conversation {
+        for (item, spoken) in running.finish(end, &mut self.out) {
+            // A call that was cut off will never be answered.
+            if !in_conversation || item.is_call() && item.status.as_deref() != Some("completed") {
+                continue;
+            }
             self.context.push(item);
             if let Some(entry) = self.context.last_id().and_then(|id| self.context.get_mut(&id)) {
                 entry.spoken = spoken;
@@ -191,16 +194,20 @@ impl EngineCore {
         }
     }
 
-    fn generate(&mut self, job: Job, messages: Vec<Message>, limit: Option<&MaxTokens>) {
+    fn generate(&mut self, job: Job, messages: Vec<Message>, config: &ResponseConfig) {
         if let Some(prefill) = self.prefilling.take() {
             self.out.push_back(Output::Cancel { job: prefill });
         }
-        let session = self.session.max_output_tokens.as_ref();
-        let max_tokens = match limit.or(session) {
-            Some(MaxTokens::Count(n)) => (*n).min(LIMIT_TOKENS),
+        let session = &self.session;
+        let max_tokens = match config.max_output_tokens.or(session.max_output_tokens) {
+            Some(MaxTokens::Count(n)) => n.min(LIMIT_TOKENS),
             Some(MaxTokens::Inf) | None => MOST_TOKENS,
         };
-        self.out.push_back(Output::Generate { job, messages, max_tokens });
+        let choice = config.tool_choice.as_ref().or(session.tool_choice.as_ref());
+        let tool_choice = choice.cloned().unwrap_or_else(ToolChoice::auto);
+        let none = tool_choice == ToolChoice::Word("none".into());
+        let tools = config.tools.as_ref().or(session.tools.as_ref()).filter(|_| !none).cloned().unwrap_or_default();
+        self.out.push_back(Output::Generate { job, request: Request { messages, tools, tool_choice, max_tokens } });
     }
 
     fn plan(&mut self, config: &ResponseConfig) -> Plan {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use protocol::{
-    ApiError, At, ContentPart, Item, Modality, Pcm16, Response, ResponseStatus, Role, ServerEvent, StatusDetails,
+    ApiError, At, ContentPart, Item, Modality, Pcm16, Response, ResponseStatus, Role, ServerEvent, StatusDetails, StreamPart,
     TokenDetails, Usage,
 };
 
@@ -31,6 +31,20 @@ pub(super) struct Running {
     failure: Option<StageError>,
     begun: bool,
     wrote: bool,
+    /// Where the message stands among the response's items; none before its first word.
+    message_index: Option<u32>,
+    calls: Vec<Made>,
+}
+
+/// A call that is being made.
+#[derive(Debug)]
+struct Made {
+    index: usize,
+    output_index: u32,
+    item_id: String,
+    call_id: String,
+    name: String,
+    arguments: String,
 }
 
 /// What a response is to be.
@@ -50,7 +64,12 @@ pub(super) struct Plan {
 #[derive(Debug)]
 struct Piece {
     text: String,
-    pcm: Option<Pcm16>,
+    /// Speech that is not told yet.
+    pcm: Pcm16,
+    /// Whether some of it has been told.
+    begun: bool,
+    /// Whether all its speech is here.
+    done: bool,
 }
 
 /// How a response ended.
@@ -77,6 +96,8 @@ impl Running {
             failure: None,
             begun: false,
             wrote: false,
+            message_index: None,
+            calls: Vec::new(),
         }
     }
 
@@ -103,16 +124,77 @@ impl Running {
 
     pub fn begin(&mut self, out: &mut VecDeque<Output>) {
         self.begun = true;
-        let (response, item) = (Box::new(self.wire(ResponseStatus::InProgress)), self.item("in_progress"));
+        let response = Box::new(self.wire(ResponseStatus::InProgress));
         self.emit(ServerEvent::ResponseCreated { response }, out);
-        let response_id = self.plan.response_id.clone();
-        self.emit(ServerEvent::OutputItemAdded { response_id, output_index: 0, item: item.clone() }, out);
-        if self.plan.conversation_id.is_some() {
-            let previous_item_id = self.plan.previous_item_id.clone();
-            self.emit(ServerEvent::ItemAdded { previous_item_id, item }, out);
+    }
+
+    /// Begins the message, with its first word: a response may consist of calls alone.
+    fn begin_message(&mut self, out: &mut VecDeque<Output>) {
+        if self.message_index.is_some() {
+            return;
         }
+        self.message_index = Some(self.next_index());
+        let item = self.item("in_progress");
+        self.begin_item(item, self.at().output_index, out);
         let part = self.part(String::new());
         self.emit(ServerEvent::ContentPartAdded { at: self.at(), part }, out);
+    }
+
+    fn begin_item(&mut self, item: Item, output_index: u32, out: &mut VecDeque<Output>) {
+        let response_id = self.plan.response_id.clone();
+        self.emit(ServerEvent::OutputItemAdded { response_id, output_index, item: item.clone() }, out);
+        if self.plan.conversation_id.is_some() {
+            let previous_item_id = self.previous_of(output_index);
+            self.emit(ServerEvent::ItemAdded { previous_item_id, item }, out);
+        }
+    }
+
+    fn next_index(&self) -> u32 {
+        self.calls.len() as u32 + u32::from(self.message_index.is_some())
+    }
+
+    /// Returns the item that the one at `output_index` stands behind.
+    fn previous_of(&self, output_index: u32) -> Option<String> {
+        let Some(before) = output_index.checked_sub(1) else { return self.plan.previous_item_id.clone() };
+        if self.message_index == Some(before) {
+            return Some(self.plan.item_id.clone());
+        }
+        self.calls.iter().find(|c| c.output_index == before).map(|c| c.item_id.clone())
+    }
+
+    pub fn handle_call(&mut self, index: usize, name: &str, arguments: &str, out: &mut VecDeque<Output>) {
+        let known = self.calls.iter().position(|c| c.index == index);
+        let at = known.unwrap_or_else(|| {
+            let own = self.plan.response_id.trim_start_matches("resp_");
+            let made = Made {
+                index,
+                output_index: self.next_index(),
+                item_id: format!("item_{own}f{index}"),
+                call_id: format!("call_{own}f{index}"),
+                name: name.to_owned(),
+                arguments: String::new(),
+            };
+            self.calls.push(made);
+            let (item, output_index) = (self.calls[self.calls.len() - 1].item("in_progress"), self.next_index() - 1);
+            self.begin_item(item, output_index, out);
+            self.calls.len() - 1
+        });
+        if arguments.is_empty() {
+            return;
+        }
+        self.calls[at].arguments.push_str(arguments);
+        let (at, call_id) = (self.at_call(at), self.calls[at].call_id.clone());
+        self.emit(ServerEvent::FunctionCallArgumentsDelta { at, call_id, delta: arguments.to_owned() }, out);
+    }
+
+    fn at_call(&self, n: usize) -> At {
+        let call = &self.calls[n];
+        At {
+            response_id: self.plan.response_id.clone(),
+            item_id: call.item_id.clone(),
+            output_index: call.output_index,
+            content_index: 0,
+        }
     }
 
     pub fn handle_text(&mut self, delta: &str, out: &mut VecDeque<Output>) {
@@ -121,6 +203,7 @@ impl Running {
             return;
         }
         self.wrote = true;
+        self.begin_message(out);
         if self.plan.modality == Modality::Text {
             self.text.push_str(delta);
             self.emit(ServerEvent::OutputTextDelta { at: self.at(), delta: delta.to_owned() }, out);
@@ -141,24 +224,49 @@ impl Running {
         }
     }
 
+    /// Takes a part of a piece's speech.
+    pub fn handle_speech(&mut self, piece: usize, pcm: Pcm16, out: &mut VecDeque<Output>) {
+        if let Some(piece) = self.pieces.get_mut(piece) {
+            piece.pcm.0.extend(pcm.0);
+        }
+        self.tell(out);
+    }
+
+    /// Takes the rest of a piece's speech.
     pub fn handle_spoken(&mut self, piece: usize, result: Result<Pcm16, StageError>, out: &mut VecDeque<Output>) {
         let pcm = result.unwrap_or_else(|error| {
             self.failure = Some(error);
             Pcm16::default()
         });
         if let Some(piece) = self.pieces.get_mut(piece) {
-            piece.pcm = Some(pcm);
+            piece.pcm.0.extend(pcm.0);
+            piece.done = true;
         }
-        while let Some(Piece { text, pcm: Some(pcm) }) = self.pieces.get_mut(self.emitted) {
-            let (text, pcm) = (text.clone(), std::mem::take(pcm));
-            self.emitted += 1;
-            self.text.push_str(&text);
-            self.spoken.push(Spoken { chars: text.chars().count(), frames: pcm.frames() });
-            self.emit(ServerEvent::OutputTranscriptDelta { at: self.at(), delta: text }, out);
+        self.tell(out);
+    }
+
+    /// Tells the client what is spoken, in order: a piece's words with its first sound.
+    fn tell(&mut self, out: &mut VecDeque<Output>) {
+        while let Some(piece) = self.pieces.get_mut(self.emitted).filter(|p| p.done || !p.pcm.0.is_empty()) {
+            let (pcm, done, first) = (std::mem::take(&mut piece.pcm), piece.done, !piece.begun);
+            piece.begun = true;
+            if first {
+                let text = piece.text.clone();
+                self.text.push_str(&text);
+                self.spoken.push(Spoken { chars: text.chars().count(), frames: 0 });
+                self.emit(ServerEvent::OutputTranscriptDelta { at: self.at(), delta: text }, out);
+            }
+            if let Some(spoken) = self.spoken.last_mut() {
+                spoken.frames += pcm.frames();
+            }
             for chunk in pcm.0.chunks(DELTA) {
                 let delta = Pcm16(chunk.to_vec()).to_bytes();
                 self.emit(ServerEvent::OutputAudioDelta { at: self.at(), delta }, out);
             }
+            if !done {
+                return;
+            }
+            self.emitted += 1;
         }
     }
 
@@ -170,11 +278,47 @@ impl Running {
         (self.written.is_some() && self.emitted == self.pieces.len()).then_some(End::Completed)
     }
 
-    /// Emits the tail; returns the item as it stays, with where its words lie in its audio.
-    pub fn finish(mut self, end: &End, out: &mut VecDeque<Output>) -> (Item, Vec<Spoken>) {
+    /// Emits the tail; returns the items as they stay, with where their words lie in their audio.
+    pub fn finish(mut self, end: &End, out: &mut VecDeque<Output>) -> Vec<(Item, Vec<Spoken>)> {
         if !self.begun {
             self.begin(out);
         }
+        if self.calls.is_empty() {
+            self.begin_message(out);
+        }
+        let status = if matches!(end, End::Completed) { "completed" } else { "incomplete" };
+        let mut items: Vec<(u32, Item, Vec<Spoken>)> = Vec::new();
+        if let Some(output_index) = self.message_index {
+            self.finish_message(out);
+            items.push((output_index, self.item(status), std::mem::take(&mut self.spoken)));
+        }
+        for n in 0..self.calls.len() {
+            let (at, call) = (self.at_call(n), &self.calls[n]);
+            let (call_id, name, arguments) = (call.call_id.clone(), Some(call.name.clone()), call.arguments.clone());
+            items.push((call.output_index, call.item(status), Vec::new()));
+            // A call that was cut off is not done.
+            if matches!(end, End::Completed) {
+                self.emit(ServerEvent::FunctionCallArgumentsDone { at, call_id, name, arguments }, out);
+            }
+        }
+        items.sort_by_key(|(output_index, ..)| *output_index);
+        for (output_index, item, _) in &items {
+            if self.plan.conversation_id.is_some() {
+                let previous_item_id = self.previous_of(*output_index);
+                self.emit(ServerEvent::ItemDone { previous_item_id, item: item.clone() }, out);
+            }
+            let (response_id, output_index) = (self.plan.response_id.clone(), *output_index);
+            self.emit(ServerEvent::OutputItemDone { response_id, output_index, item: item.clone() }, out);
+        }
+        let mut response = self.wire(self.status(end));
+        response.status_details = self.details(end);
+        response.output = items.iter().map(|(_, item, _)| item.clone()).collect();
+        response.usage = Some(usage(self.written.unwrap_or_default()));
+        self.emit(ServerEvent::ResponseDone { response: Box::new(response) }, out);
+        items.into_iter().map(|(_, item, spoken)| (item, spoken)).collect()
+    }
+
+    fn finish_message(&mut self, out: &mut VecDeque<Output>) {
         let at = self.at();
         match self.plan.modality {
             Modality::Audio => {
@@ -189,19 +333,6 @@ impl Running {
         }
         let part = self.part(self.text.clone());
         self.emit(ServerEvent::ContentPartDone { at, part }, out);
-        let item = self.item(if matches!(end, End::Completed) { "completed" } else { "incomplete" });
-        if self.plan.conversation_id.is_some() {
-            let previous_item_id = self.plan.previous_item_id.clone();
-            self.emit(ServerEvent::ItemDone { previous_item_id, item: item.clone() }, out);
-        }
-        let response_id = self.plan.response_id.clone();
-        self.emit(ServerEvent::OutputItemDone { response_id, output_index: 0, item: item.clone() }, out);
-        let mut response = self.wire(self.status(end));
-        response.status_details = self.details(end);
-        response.output = vec![item.clone()];
-        response.usage = Some(usage(self.written.unwrap_or_default()));
-        self.emit(ServerEvent::ResponseDone { response: Box::new(response) }, out);
-        (item, self.spoken)
     }
 
     fn speak(&mut self, text: String, out: &mut VecDeque<Output>) {
@@ -213,7 +344,7 @@ impl Running {
             voice: self.plan.voice.clone(),
             speed: self.plan.speed,
         });
-        self.pieces.push(Piece { text, pcm: None });
+        self.pieces.push(Piece { text, pcm: Pcm16::default(), begun: false, done: false });
     }
 
     fn emit(&mut self, event: ServerEvent, out: &mut VecDeque<Output>) {
@@ -279,10 +410,10 @@ impl Running {
         }
     }
 
-    fn part(&self, text: String) -> ContentPart {
+    fn part(&self, text: String) -> StreamPart {
         match self.plan.modality {
-            Modality::Audio => ContentPart::output_audio(text),
-            Modality::Text => ContentPart::OutputText { text },
+            Modality::Audio => StreamPart { kind: "audio".into(), transcript: Some(text), text: None },
+            Modality::Text => StreamPart { kind: "text".into(), text: Some(text), transcript: None },
         }
     }
 
@@ -290,8 +421,23 @@ impl Running {
         At {
             response_id: self.plan.response_id.clone(),
             item_id: self.plan.item_id.clone(),
-            output_index: 0,
+            output_index: self.message_index.unwrap_or_default(),
             content_index: 0,
+        }
+    }
+}
+
+impl Made {
+    fn item(&self, status: &str) -> Item {
+        Item {
+            id: Some(self.item_id.clone()),
+            object: Some("realtime.item".into()),
+            kind: "function_call".into(),
+            status: Some(status.into()),
+            call_id: Some(self.call_id.clone()),
+            name: Some(self.name.clone()),
+            arguments: Some(self.arguments.clone()),
+            ..Item::default()
         }
     }
 }

@@ -95,12 +95,12 @@ impl Rig {
 
     fn generating(&mut self) -> (Job, Vec<Message>) {
         self.take(
-            |o| if let Output::Generate { job, messages, .. } = o { Some((*job, messages.clone())) } else { None },
+            |o| if let Output::Generate { job, request } = o { Some((*job, request.messages.clone())) } else { None },
         )
     }
 
     fn write(&mut self, job: Job, text: &str) {
-        self.stage(StageReport::Text { job, delta: text.into() });
+        self.stage(StageReport::Written { job, written: Written::Text(text.into()) });
         self.stage(StageReport::TextDone { job, result: Ok(Finish::default()) });
     }
 
@@ -259,7 +259,7 @@ fn speech_stops_the_answer_and_the_model() {
     rig.client(text_item("Hello"));
     rig.client(ClientEvent::ResponseCreate { response: None });
     let (job, _) = rig.generating();
-    rig.stage(StageReport::Text { job, delta: "One two three. Four".into() });
+    rig.stage(StageReport::Written { job, written: Written::Text("One two three. Four".into()) });
     rig.speak_all(700);
     rig.hear(&[0.9; 3]);
     assert!(rig.has_work(|o| *o == Output::Cancel { job }));
@@ -468,7 +468,7 @@ fn words_that_come_one_by_one_keep_their_spaces() {
     rig.client(ClientEvent::ResponseCreate { response: None });
     let (job, _) = rig.generating();
     for delta in [" ", "It", " is", " noon", "."] {
-        rig.stage(StageReport::Text { job, delta: delta.into() });
+        rig.stage(StageReport::Written { job, written: Written::Text(delta.into()) });
     }
     rig.stage(StageReport::TextDone { job, result: Ok(Finish::default()) });
     rig.speak_all(300);

@@ -15,7 +15,7 @@ use llama_cpp_2::{
 };
 
 use super::{Models, check_gguf, prompt_cache::PromptCache};
-use crate::stages::{Author, Finish, LanguageModel, Message, StageError};
+use crate::stages::{Author, Finish, LanguageModel, Message, Request, StageError, Written};
 
 /// Instructions, examples, some thirty turns.
 const CONTEXT: u32 = 4096;
@@ -155,6 +155,8 @@ impl Llama {
                 Author::System => "system",
                 Author::User => "user",
                 Author::Assistant => "assistant",
+                // The template shows a tool's answer to the model as if the user told it.
+                Author::Tool => "user",
             };
             tokens.extend(vocab.tokenize(format!("<|im_start|>{author}\n").as_bytes(), false, true));
             tokens.extend(vocab.tokenize(message.text.as_bytes(), false, false));
@@ -207,11 +209,11 @@ enum Answer {
 impl LanguageModel for Llama {
     fn generate(
         &mut self,
-        messages: &[Message],
-        max_tokens: u32,
+        request: &Request,
         cancelled: &dyn Fn() -> bool,
-        on_text: &mut dyn FnMut(&str),
+        on_written: &mut dyn FnMut(Written),
     ) -> Result<Finish, StageError> {
+        let (messages, max_tokens) = (&request.messages, request.max_tokens);
         let what = "the language model failed";
         let prompt = self.fitted(messages, max_tokens as usize);
         let mut finish = Finish { prompt_tokens: prompt.len() as u64, ..Finish::default() };
@@ -245,7 +247,7 @@ impl LanguageModel for Llama {
                 Err(_) => bytes.len(),
             };
             if whole > 0 {
-                on_text(&String::from_utf8_lossy(&bytes[..whole]));
+                on_written(Written::Text(String::from_utf8_lossy(&bytes[..whole]).into_owned()));
                 bytes.drain(..whole);
             }
             batch.clear();

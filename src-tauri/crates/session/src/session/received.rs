@@ -1,25 +1,42 @@
 //! What the server says, and what follows from it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use protocol::{ApiError, ClientEvent, EngineState, Item, Response, ResponseStatus, Role, ServerEvent};
+use protocol::{
+    ApiError, EngineState, Item, RateLimit, Response, ResponseStatus, Role, ServerEvent, StatusDetails,
+};
 
-use super::{LINK, MODELS, PREVIEW, Session};
+use super::{MODELS, PREVIEW, RESPONSE, Session};
 use crate::{
-    ItemState, LinkEnd, LoadingView, NoticeAction, Output, Phase, Severity, Speaker, ViewEvent, conversation::Place,
+    ItemState, LinkEnd, LoadingView, NoticeAction, Output, Phase, Severity, Speaker, Turns, UsageView, ViewEvent,
     responses::Say,
 };
 
-/// Errors that another try would only repeat (protocol: errors, "fatal").
-const FATAL: &[&str] = &[
-    "invalid_api_key",
-    "insufficient_quota",
-    "account_deactivated",
-    "billing_hard_limit_reached",
-    "invalid_model",
-    "model_not_found",
-    "beta_api_shape_disabled",
-];
+/// A server that takes a turn and does not begin an answer within this is asked for one (protocol: watchdogs).
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+/// What a server that asks for patience gets, where it does not say how much.
+const RATE_LIMIT_WAIT: Duration = Duration::from_secs(5);
+/// Longer than anybody waits in a conversation.
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
+const SERVER_ERROR_WAIT: Duration = Duration::from_millis(500);
+
+/// Returns what a person is told of an error that another try would only repeat, and what helps (protocol: errors).
+fn fatal(error: &ApiError) -> Option<(String, NoticeAction)> {
+    let words = match error.code_or_kind() {
+        "invalid_api_key" => "The server rejected the key.".to_owned(),
+        "insufficient_quota" | "billing_hard_limit_reached" => {
+            "The account has no credit left; the server answers again once it has.".to_owned()
+        }
+        "account_deactivated" => "The account behind the key has been closed.".to_owned(),
+        "invalid_model" | "model_not_found" => format!("The server does not have this model: {}", error.message),
+        "beta_api_shape_disabled" => {
+            "The server no longer speaks the protocol of 2024; choose another kind of server.".to_owned()
+        }
+        "session_limit_reached" => "The server talks with somebody else and takes no second conversation.".to_owned(),
+        _ => return None,
+    };
+    Some((words, NoticeAction::OpenSettings))
+}
 
 impl Session {
     pub(super) fn handle_received(&mut self, now: Instant, event: ServerEvent) {
@@ -30,11 +47,10 @@ impl Session {
             self.connection.handle_proof();
         }
         match event {
-            ServerEvent::SessionCreated { .. } => {
-                if self.connection.phase == Phase::Connecting {
-                    self.connection.handle_first_frame(now);
-                    self.send_config();
-                }
+            ServerEvent::ConversationCreated { .. } => self.handle_first_frame(now),
+            ServerEvent::SessionCreated { session } => {
+                self.model.clone_from(&session.model);
+                self.handle_first_frame(now);
             }
             ServerEvent::SessionUpdated { .. } => {
                 if self.connection.phase == Phase::Configuring {
@@ -45,12 +61,13 @@ impl Session {
             ServerEvent::EngineStatus { state } => self.handle_engine(now, state),
             ServerEvent::SpeechStarted { item_id, .. } => {
                 self.user_speaking = true;
+                self.retry_at = None;
                 self.silence();
                 if let Some(id) = self.preview.cancel() {
                     self.cancel_named(&id);
                 }
-                let views = self.conversation.add(&item_id, Speaker::User, Place::End);
-                self.show_items(views);
+                let views = self.conversation.add(&item_id, Speaker::User, crate::conversation::Place::End);
+                self.show_all(views);
             }
             ServerEvent::SpeechStopped { .. } => {
                 self.user_speaking = false;
@@ -58,7 +75,13 @@ impl Session {
             }
             ServerEvent::Committed { item_id, previous_item_id } => {
                 self.user_speaking = false;
-                self.awaiting_answer = true;
+                self.retried = false;
+                self.latency.handle_commit(now);
+                if self.config.turns != Turns::PushToTalk {
+                    self.awaiting_answer = true;
+                    // The engine on this device says what it does, however long that takes.
+                    self.answer_due = self.config.profile.expires.then(|| now + ANSWER_LIMIT);
+                }
                 self.place(&item_id, Speaker::User, previous_item_id.as_deref());
             }
             ServerEvent::Cleared => self.user_speaking = false,
@@ -69,54 +92,89 @@ impl Session {
             }
             ServerEvent::ItemDeleted { item_id } => {
                 if self.conversation.remove(&item_id) {
-                    self.awaiting_answer = false;
+                    self.await_answer(None);
                     self.out.push_back(Output::View(ViewEvent::ItemRemoved { id: item_id }));
                 }
             }
             ServerEvent::ItemTruncated { item_id, transcript, .. } => {
                 if let Some(kept) = transcript {
                     let view = self.conversation.cut(&item_id, kept.chars().count());
-                    self.show_items(view);
+                    self.show_all(view);
                 }
             }
             ServerEvent::InputTranscriptionDelta { item_id, delta, .. } => {
                 let view = self.conversation.append(&item_id, &delta);
-                self.show_items(view);
+                self.show_all(view);
             }
-            ServerEvent::InputTranscriptionCompleted { item_id, transcript, .. } => {
+            ServerEvent::InputTranscriptionUpdated { item_id, transcript, .. } => {
+                let view = self.conversation.grow(&item_id, transcript.trim());
+                self.show_all(view);
+            }
+            ServerEvent::InputTranscriptionCompleted { item_id, transcript, usage, .. } => {
                 let view = self.conversation.complete(&item_id, transcript.trim());
-                self.show_items(view);
+                self.show_all(view);
+                let model = self.config.profile.transcription_model.as_deref().unwrap_or_default();
+                let usage = usage.and_then(|usage| self.meter.handle_transcription(model, &usage));
+                self.show_usage(usage);
             }
             ServerEvent::InputTranscriptionFailed { item_id, error, .. } => {
-                self.awaiting_answer = false;
+                // An answer may come all the same: the model hears for itself.
+                if self.config.profile.id == "on-device" {
+                    self.await_answer(None);
+                }
                 let view = self.conversation.settle(&item_id, ItemState::Failed);
-                self.show_items(view);
+                self.show_all(view);
                 let words = format!("What you said could not be written down: {}", error.message);
                 self.notify("transcription", Severity::Warning, words, NoticeAction::Dismiss);
             }
             ServerEvent::ResponseCreated { response } => self.handle_response_created(now, &response),
             ServerEvent::ResponseDone { response } => self.handle_response_done(now, &response),
             ServerEvent::OutputItemAdded { response_id, item, .. } => {
-                if !self.preview.is(&response_id)
-                    && let (Some(id), Some(speaker)) = (&item.id, speaker(&item))
-                {
-                    let views = self.conversation.add(id, speaker, Place::End);
-                    self.show_items(views);
+                if self.preview.is(&response_id) {
+                    return;
                 }
+                self.begin_call(&response_id, &item);
+                if let (Some(id), Some(speaker)) = (&item.id, speaker(&item)) {
+                    let views = self.conversation.add(id, speaker, crate::conversation::Place::End);
+                    self.show_all(views);
+                }
+            }
+            ServerEvent::OutputItemDone { response_id, item, .. } => {
+                if !self.preview.is(&response_id) {
+                    self.complete_call(&response_id, &item);
+                }
+                if !self.config.profile.supports_cancel_done {
+                    let say = self.responses.handle_cancelled_item(now);
+                    self.say(say);
+                }
+            }
+            ServerEvent::FunctionCallArgumentsDelta { at, delta, .. } => self.grow_call(&at.item_id, &delta),
+            ServerEvent::FunctionCallArgumentsDone { at, call_id, name, arguments } => {
+                // Some servers tell of a call in this event alone.
+                let item = Item {
+                    id: Some(at.item_id.clone()),
+                    kind: "function_call".into(),
+                    call_id: Some(call_id),
+                    name,
+                    arguments: Some(arguments),
+                    ..Item::default()
+                };
+                self.complete_call(&at.response_id, &item);
             }
             ServerEvent::OutputTextDelta { at, delta } | ServerEvent::OutputTranscriptDelta { at, delta } => {
                 if !self.playout.is_dead(&at) {
                     let view = self.conversation.append(&at.item_id, &delta);
-                    self.show_items(view);
+                    self.show_all(view);
                 }
             }
             ServerEvent::OutputTextDone { at, text } | ServerEvent::OutputTranscriptDone { at, transcript: text } => {
                 if !self.playout.is_dead(&at) {
                     let view = self.conversation.complete(&at.item_id, &text);
-                    self.show_items(view);
+                    self.show_all(view);
                 }
             }
             ServerEvent::OutputAudioDelta { at, delta } => {
+                self.link_spoke = true;
                 if let Some((voice, ms)) = self.preview.handle_audio(&at.response_id, now) {
                     self.voice_delays.insert(voice.clone(), ms);
                     self.out.push_back(Output::View(ViewEvent::VoiceDelay { voice, ms }));
@@ -133,13 +191,17 @@ impl Session {
                     self.out.push_back(Output::EndSegment { segment });
                 }
             }
-            ServerEvent::ConversationCreated { .. }
-            | ServerEvent::InputTranscriptionUpdated { .. }
+            ServerEvent::RateLimitsUpdated { rate_limits } => {
+                let spent = rate_limits.iter().filter(|l| l.remaining == 0).map(reset).max();
+                self.limit_reset = spent;
+            }
+            ServerEvent::ItemDone { .. }
+            | ServerEvent::ItemRetrieved { .. }
+            | ServerEvent::ContentPartAdded { .. }
+            | ServerEvent::ContentPartDone { .. }
             | ServerEvent::InputTranscriptionSegment { .. }
             | ServerEvent::TimeoutTriggered { .. }
             | ServerEvent::DtmfReceived { .. }
-            | ServerEvent::FunctionCallArgumentsDelta { .. }
-            | ServerEvent::FunctionCallArgumentsDone { .. }
             | ServerEvent::McpCallArgumentsDelta { .. }
             | ServerEvent::McpCallArgumentsDone { .. }
             | ServerEvent::McpCallInProgress { .. }
@@ -148,32 +210,17 @@ impl Session {
             | ServerEvent::McpListToolsInProgress { .. }
             | ServerEvent::McpListToolsCompleted { .. }
             | ServerEvent::McpListToolsFailed { .. }
-            | ServerEvent::RateLimitsUpdated { .. }
             | ServerEvent::OutputAudioBufferStarted { .. }
             | ServerEvent::OutputAudioBufferStopped { .. }
             | ServerEvent::OutputAudioBufferCleared { .. }
-            | ServerEvent::ItemDone { .. }
-            | ServerEvent::ItemRetrieved { .. }
-            | ServerEvent::OutputItemDone { .. }
-            | ServerEvent::ContentPartAdded { .. }
-            | ServerEvent::ContentPartDone { .. }
             | ServerEvent::Unknown(_) => {}
         }
     }
 
-    fn go_live(&mut self, now: Instant) {
-        self.connection.handle_configured(now);
-        self.hide_notice(LINK);
-        for item in self.conversation.replay() {
-            self.send(ClientEvent::ConversationItemCreate { previous_item_id: None, item });
-        }
-        if self.conversation.awaits_answer() {
-            self.awaiting_answer = true;
-            let say = self.responses.request(now);
-            self.say(say);
-        }
-        if let Some(voice) = self.preview.take_waiting() {
-            self.ask_preview(now, voice);
+    fn handle_first_frame(&mut self, now: Instant) {
+        if self.connection.phase == Phase::Connecting {
+            self.connection.handle_first_frame(now);
+            self.send_config();
         }
     }
 
@@ -198,6 +245,11 @@ impl Session {
     }
 
     fn handle_error(&mut self, now: Instant, error: ApiError) {
+        if let Some((words, helps)) = fatal(&error) {
+            self.out.push_back(Output::Disconnect);
+            self.handle_link_closed(now, LinkEnd::Refused { words, helps });
+            return;
+        }
         match error.code_or_kind() {
             "response_cancel_not_active" => {
                 let say = self.responses.handle_nothing_to_cancel(now);
@@ -205,19 +257,15 @@ impl Session {
             }
             "input_audio_buffer_commit_empty" | "unsupported_content_type" => {}
             "conversation_already_has_active_response" => self.responses.handle_already_active(),
-            code if FATAL.contains(&code) => {
+            "session_expired" => {
                 self.out.push_back(Output::Disconnect);
-                self.handle_link_closed(now, LinkEnd::Refused(error.message));
+                self.handle_link_closed(now, LinkEnd::Expired);
             }
-            _ => {
-                if self.connection.phase == Phase::Configuring {
-                    self.out.push_back(Output::Disconnect);
-                    let words = format!("The server refused the settings: {}", error.message);
-                    self.handle_link_closed(now, LinkEnd::Refused(words));
-                    return;
-                }
-                self.notify("server", Severity::Warning, error.message, NoticeAction::Dismiss);
-            }
+            // Some servers refuse a field and take the rest: `session.updated` may still come.
+            _ if self.connection.phase == Phase::Configuring => self.connection.handle_refusal(now, error.message),
+            // Heard ends a hair behind received on some servers; the words are cut here all the same.
+            _ if error.message.contains("already shorter than") => {}
+            _ => self.notify("server", Severity::Warning, error.message, NoticeAction::Dismiss),
         }
     }
 
@@ -229,7 +277,8 @@ impl Session {
             }
             return;
         }
-        self.awaiting_answer = false;
+        self.await_answer(None);
+        self.hide_notice(RESPONSE);
         self.latency.handle_response(now);
         if self.responses.handle_created(&response.id, now) == Say::Cancel {
             self.cancel_named(&response.id);
@@ -237,27 +286,91 @@ impl Session {
     }
 
     fn handle_response_done(&mut self, now: Instant, response: &Response) {
+        let preview = is_preview(response);
+        if let Some(usage) = &response.usage {
+            let model = self.model.as_deref().or(self.config.profile.model.as_deref()).unwrap_or_default();
+            let usage = self.meter.handle_response(model, usage);
+            self.show_usage(Some(usage));
+        }
+        for item in response.output.iter().filter(|item| !preview && item.is_call()) {
+            self.complete_call(&response.id, item);
+        }
         for id in response.output.iter().filter_map(|item| item.id.as_deref()) {
             if self.conversation.text(id).is_some_and(str::is_empty) && self.conversation.remove(id) {
                 // An answer that never got a word is no line of the conversation.
                 self.out.push_back(Output::View(ViewEvent::ItemRemoved { id: id.to_owned() }));
             } else {
                 let view = self.conversation.settle(id, ItemState::Final);
-                self.show_items(view);
+                self.show_all(view);
             }
         }
-        if is_preview(response) {
+        if preview {
             self.preview.handle_done(&response.id);
-        } else {
-            let say = self.responses.handle_done(&response.id, now);
-            self.say(say);
+            return self.tell_failure(now, response, false);
         }
-        if response.status == ResponseStatus::Failed {
-            let message = response.status_details.as_ref().and_then(|d| d.error.as_ref()).map(|e| e.message.clone());
-            let words = message.unwrap_or_else(|| "The server gave no reason.".into());
-            self.notify("response", Severity::Error, format!("No answer: {words}"), NoticeAction::Dismiss);
+        let wanted = self.responses.active() == Some(response.id.as_str());
+        let say = self.responses.handle_done(&response.id, now);
+        self.say(say);
+        if response.status == ResponseStatus::Completed {
+            self.release_calls(now, &response.id);
+        } else {
+            self.drop_calls(&response.id);
+        }
+        self.tell_failure(now, response, wanted);
+    }
+
+    /// Says why an answer is missing or cut, unless asking once more may mend it.
+    fn tell_failure(&mut self, now: Instant, response: &Response, wanted: bool) {
+        let details = response.status_details.as_ref();
+        match response.status {
+            ResponseStatus::Failed => {
+                let error = details.and_then(|d| d.error.clone()).unwrap_or_default();
+                if let Some((words, helps)) = fatal(&error) {
+                    self.out.push_back(Output::Disconnect);
+                    self.handle_link_closed(now, LinkEnd::Refused { words, helps });
+                } else if let Some(wait) = self.passing(&error).filter(|_| wanted && !self.retried) {
+                    self.retried = true;
+                    self.retry_at = Some(now + wait);
+                } else {
+                    let words = if error.message.is_empty() { "the server gave no reason." } else { &error.message };
+                    let words = format!("No answer: {words}");
+                    self.notify(RESPONSE, Severity::Error, words, NoticeAction::Retry);
+                }
+            }
+            ResponseStatus::Incomplete => {
+                let words = match reason(details) {
+                    Some("content_filter") => "The server's filter cut the answer off.",
+                    Some("max_output_tokens") => "The answer was cut off: it had grown too long.",
+                    Some(_) | None => "The server cut the answer off.",
+                };
+                self.notify(RESPONSE, Severity::Info, words.into(), NoticeAction::Dismiss);
+            }
+            ResponseStatus::InProgress | ResponseStatus::Completed | ResponseStatus::Cancelled => {}
         }
     }
+
+    /// Returns how long to wait before asking again, if the reason will pass.
+    fn passing(&self, error: &ApiError) -> Option<Duration> {
+        match error.code_or_kind() {
+            "rate_limit_exceeded" | "inference_rate_limit_exceeded" => {
+                Some(self.limit_reset.unwrap_or(RATE_LIMIT_WAIT).min(LONGEST_RETRY))
+            }
+            "server_error" => Some(SERVER_ERROR_WAIT),
+            _ => None,
+        }
+    }
+
+    fn show_usage(&mut self, usage: Option<UsageView>) {
+        self.out.extend(usage.map(|usage| Output::View(ViewEvent::Usage { usage })));
+    }
+}
+
+fn reason(details: Option<&StatusDetails>) -> Option<&str> {
+    details.and_then(|d| d.reason.as_deref())
+}
+
+fn reset(limit: &RateLimit) -> Duration {
+    Duration::try_from_secs_f64(limit.reset_seconds).unwrap_or(RATE_LIMIT_WAIT)
 }
 
 fn speaker(item: &Item) -> Option<Speaker> {
@@ -272,12 +385,8 @@ fn speaker(item: &Item) -> Option<Speaker> {
 fn is_proof(event: &ServerEvent) -> bool {
     match event {
         ServerEvent::ConversationCreated { .. }
-        | ServerEvent::InputTranscriptionUpdated { .. }
-        | ServerEvent::InputTranscriptionSegment { .. }
         | ServerEvent::TimeoutTriggered { .. }
         | ServerEvent::DtmfReceived { .. }
-        | ServerEvent::FunctionCallArgumentsDelta { .. }
-        | ServerEvent::FunctionCallArgumentsDone { .. }
         | ServerEvent::McpCallArgumentsDelta { .. }
         | ServerEvent::McpCallArgumentsDone { .. }
         | ServerEvent::McpCallInProgress { .. }
@@ -310,6 +419,10 @@ fn is_proof(event: &ServerEvent) -> bool {
         | ServerEvent::InputTranscriptionDelta { .. }
         | ServerEvent::InputTranscriptionCompleted { .. }
         | ServerEvent::InputTranscriptionFailed { .. }
+        | ServerEvent::InputTranscriptionUpdated { .. }
+        | ServerEvent::InputTranscriptionSegment { .. }
+        | ServerEvent::FunctionCallArgumentsDelta { .. }
+        | ServerEvent::FunctionCallArgumentsDone { .. }
         | ServerEvent::ResponseDone { .. }
         | ServerEvent::OutputItemDone { .. }
         | ServerEvent::ContentPartDone { .. }

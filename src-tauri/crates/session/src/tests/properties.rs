@@ -115,7 +115,7 @@ impl World {
                     _ => {}
                 },
                 Output::Connect | Output::Disconnect => self.asked = 0,
-                Output::Mic { .. } | Output::EndSegment { .. } | Output::View(_) => {}
+                Output::Mic { .. } | Output::EndSegment { .. } | Output::RunTool { .. } | Output::CancelTool { .. } | Output::View(_) => {}
             }
         }
     }
@@ -132,7 +132,7 @@ proptest! {
             let outputs = match op {
                 Op::Act(action) => rig.act(action),
                 Op::LinkLost => { world.asked = 0; rig.step(Input::LinkClosed(LinkEnd::Lost("gone".into()))) }
-                Op::LinkRefused => { world.asked = 0; rig.step(Input::LinkClosed(LinkEnd::Refused("no".into()))) }
+                Op::LinkRefused => { world.asked = 0; rig.step(Input::LinkClosed(LinkEnd::Refused { words: "no".into(), helps: NoticeAction::Retry })) }
                 Op::Receive(event) => {
                     // A server that answers, refuses or ends frees the line; only then may another be asked for.
                     if matches!(event, ServerEvent::ResponseCreated { .. } | ServerEvent::ResponseDone { .. } | ServerEvent::Error { .. }) {

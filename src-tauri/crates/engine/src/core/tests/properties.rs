@@ -196,13 +196,13 @@ impl World {
                 };
                 self.rig.stage(StageReport::Transcribed { job, result });
             }
-            Output::Generate { job, messages, max_tokens } => match quality {
+            Output::Generate { job, request } => match quality {
                 Quality::Good => self.rig.write(job, "One thing. And another."),
                 Quality::Empty => self.rig.stage(StageReport::TextDone { job, result: Ok(Finish::default()) }),
                 Quality::Failed => self.rig.stage(StageReport::TextDone { job, result: failed() }),
                 Quality::Part => {
-                    self.rig.stage(StageReport::Text { job, delta: "Some words of ".into() });
-                    self.rig.work.push_back(Output::Generate { job, messages, max_tokens });
+                    self.rig.stage(StageReport::Written { job, written: Written::Text("Some words of ".into()) });
+                    self.rig.work.push_back(Output::Generate { job, request });
                 }
             },
             Output::Speak { job, piece, .. } => {

@@ -1,0 +1,164 @@
+//! What settings stand for: whom to talk with, and how. One place for the window and the terminal.
+
+use std::path::PathBuf;
+
+use engine::http::{Ears, HttpServer, Mind, Mouth, Steps};
+use protocol::{Codec, Dialect, Profile, profile};
+use session::{Config, Prices, Turns, tone};
+use store::{EngineChoice, FoundProfile, Paths, Settings, StageChoice, TurnChoice};
+
+use crate::{KeySource, Remote, Server, Stitched, Vault, shipped_tools};
+
+/// Returns what a conversation is set to, and words about a price list of the user's that cannot be read.
+pub fn config(settings: &Settings, paths: &Paths) -> (Config, Option<String>) {
+    let own = settings.prompts.get(&settings.tone).cloned();
+    let (prices, wrong) = prices(paths);
+    let profile = found(settings);
+    let config = Config {
+        instructions: own.unwrap_or_else(|| tone(&settings.tone).prompt.to_owned()),
+        voice: voice(settings, &profile),
+        turns: match settings.turns {
+            TurnChoice::Semantic => Turns::Semantic,
+            TurnChoice::Patient => Turns::Patient,
+            TurnChoice::Silence => Turns::Silence,
+            TurnChoice::PushToTalk => Turns::PushToTalk,
+        },
+        codec: codec(settings),
+        // The small model on this device calls tools at random, where it calls any.
+        tools: match &settings.engine {
+            EngineChoice::OnDevice | EngineChoice::Stitched { mind: StageChoice::OnDevice, .. } => Vec::new(),
+            EngineChoice::Server { .. } | EngineChoice::Stitched { .. } => shipped_tools(),
+        },
+        profile,
+        prices,
+    };
+    (config, wrong)
+}
+
+/// Returns the server; `program` is this program, which is started once more as its own engine.
+pub fn server(settings: &Settings, paths: &Paths, program: PathBuf, vault: &Vault) -> Server {
+    let stitched = match &settings.engine {
+        EngineChoice::Server { url, provider, model, .. } => {
+            let profile = found(settings);
+            return Server::WebSocket(Remote {
+                url: url.clone(),
+                model: model.clone().filter(|m| !m.is_empty()).or_else(|| profile.model.clone()),
+                key: KeySource::Vault(vault.clone(), provider.clone()),
+                profile,
+                codec: codec(settings),
+            });
+        }
+        EngineChoice::OnDevice => None,
+        EngineChoice::Stitched { ears, mind, mouth } => Some(Stitched {
+            steps: steps(ears, mind, mouth),
+            ears: key(ears, vault),
+            mind: key(mind, vault),
+            mouth: key(mouth, vault),
+        }),
+    };
+    Server::Child {
+        program,
+        args: vec!["engine".into(), "--models".into(), paths.models().to_string_lossy().into_owned()],
+        log: Some(paths.logs().join("engine.log")),
+        stitched,
+    }
+}
+
+/// Returns the models that an engine choice needs and that are not on this machine.
+pub fn lacking_for(settings: &Settings, paths: &Paths) -> Vec<&'static engine::models::Model> {
+    let unneeded: Vec<&str> = match &settings.engine {
+        EngineChoice::OnDevice => Vec::new(),
+        EngineChoice::Server { .. } => return Vec::new(),
+        EngineChoice::Stitched { ears, mind, mouth } => {
+            let done_elsewhere = |choice: &StageChoice| *choice != StageChoice::OnDevice;
+            let steps = [(ears, "moonshine-base"), (mind, "qwen-0.5b"), (mouth, "hibari")];
+            steps.into_iter().filter(|(choice, _)| done_elsewhere(choice)).map(|(_, id)| id).collect()
+        }
+    };
+    crate::models::lacking(&paths.models()).into_iter().filter(|m| !unneeded.contains(&m.id)).collect()
+}
+
+/// Returns what is known of the server that settings name: its kind's profile, with what a probe has found out.
+fn found(settings: &Settings) -> Profile {
+    let EngineChoice::Server { url, provider, .. } = &settings.engine else { return Profile::on_device() };
+    let profile = profile(provider);
+    match settings.found.get(url) {
+        Some(found) => with_found(profile, found),
+        None => profile,
+    }
+}
+
+fn with_found(profile: Profile, found: &FoundProfile) -> Profile {
+    let dialect = found.dialect.as_deref().and_then(dialect).or(profile.dialect);
+    Profile {
+        dialect,
+        in_rate: if found.in_rate > 0 { found.in_rate } else { profile.in_rate },
+        semantic_vad: found.semantic_vad,
+        supports_truncate: found.supports_truncate,
+        supports_cancel: found.supports_cancel,
+        supports_cancel_done: found.supports_cancel_done,
+        supports_out_of_band: found.supports_out_of_band,
+        ..profile
+    }
+}
+
+fn dialect(name: &str) -> Option<Dialect> {
+    serde_json::from_value(serde_json::Value::String(name.to_owned())).ok()
+}
+
+fn voice(settings: &Settings, profile: &Profile) -> String {
+    let EngineChoice::Server { provider, .. } = &settings.engine else { return settings.voice.clone() };
+    let chosen = settings.voices.get(provider).filter(|v| profile.voices.is_empty() || profile.voices.contains(v));
+    chosen.or(profile.voices.first()).cloned().unwrap_or_default()
+}
+
+fn codec(settings: &Settings) -> Option<Codec> {
+    match &settings.engine {
+        EngineChoice::Server { low_bandwidth: true, .. } => Some(Codec::Mulaw),
+        EngineChoice::Server { .. } | EngineChoice::OnDevice | EngineChoice::Stitched { .. } => None,
+    }
+}
+
+/// Returns the user's own prices where there are any, else those that ship.
+fn prices(paths: &Paths) -> (Prices, Option<String>) {
+    let path = paths.prices();
+    match std::fs::read_to_string(&path).map(|text| Prices::parse(&text)) {
+        Ok(Ok(prices)) => (prices, None),
+        Ok(Err(error)) => {
+            let words = format!("{} cannot be read ({error}); the prices that ship hold.", path.display());
+            (Prices::shipped(), Some(words))
+        }
+        Err(_) => (Prices::shipped(), None),
+    }
+}
+
+fn steps(ears: &StageChoice, mind: &StageChoice, mouth: &StageChoice) -> Steps {
+    let at = |url: &str, model: &str| HttpServer { url: url.to_owned(), model: model.to_owned(), key: None };
+    let own = |voice: &String| (!voice.is_empty()).then(|| voice.clone());
+    Steps {
+        ears: match ears {
+            StageChoice::Http { url, model, .. } => Ears::Http(at(url, model)),
+            StageChoice::OnDevice | StageChoice::Realtime { .. } => Ears::OnDevice,
+        },
+        mind: match mind {
+            StageChoice::Http { url, model, .. } => Mind::Http(at(url, model)),
+            StageChoice::OnDevice | StageChoice::Realtime { .. } => Mind::OnDevice,
+        },
+        mouth: match mouth {
+            StageChoice::OnDevice => Mouth::OnDevice,
+            StageChoice::Http { url, model, voice, .. } => Mouth::Http { server: at(url, model), voice: own(voice) },
+            StageChoice::Realtime { url, model, voice, .. } => {
+                Mouth::Realtime { server: at(url, model), voice: own(voice) }
+            }
+        },
+    }
+}
+
+fn key(choice: &StageChoice, vault: &Vault) -> KeySource {
+    match choice {
+        StageChoice::Http { account, .. } | StageChoice::Realtime { account, .. } if !account.is_empty() => {
+            KeySource::Vault(vault.clone(), account.clone())
+        }
+        StageChoice::OnDevice | StageChoice::Http { .. } | StageChoice::Realtime { .. } => KeySource::None,
+    }
+}

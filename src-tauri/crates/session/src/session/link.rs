@@ -1,0 +1,259 @@
+//! The link's life: opening, configuring, losing, renewing.
+
+use std::time::{Duration, Instant};
+
+use protocol::{
+    AudioConfig, ClientEvent, Codec, Eagerness, InputAudioConfig, Modality, OutputAudioConfig, Pcm16, SessionKind, Tool,
+    ToolChoice, Transcription, TurnDetection, Voice,
+};
+
+use super::{LINK, Session, actions::Key};
+use crate::{
+    LinkEnd, NoticeAction, Output, Phase, Severity, ToolSpec, Turns, connection::AfterLoss, conversation::call_item,
+};
+
+/// Microphone audio that a renewal may hold up: what is older is stale.
+const HELD_MS: u64 = 4000;
+/// A server that counts messages alone gets one after so long without (Qwen closes after 300 s).
+const PING_EVERY: Duration = Duration::from_secs(60);
+
+/// Microphone audio that waits for the link that takes the place of another.
+#[derive(Debug, Default)]
+pub(super) struct HeldMic(Vec<Vec<i16>>);
+
+impl HeldMic {
+    pub fn push(&mut self, pcm: Pcm16) {
+        let held: usize = self.0.iter().map(Vec::len).sum();
+        if Pcm16::ms_in(held as u64) < HELD_MS {
+            self.0.push(pcm.0);
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn want_link(&mut self, now: Instant) {
+        if self.connection.phase == Phase::Idle {
+            self.hide_notice(LINK);
+            self.connection.open(now);
+            self.out.push_back(Output::Connect);
+        }
+    }
+
+    pub(super) fn handle_link_overdue(&mut self, now: Instant) {
+        match self.connection.phase {
+            Phase::Reconnecting => {
+                self.connection.open(now);
+                self.out.push_back(Output::Connect);
+            }
+            Phase::Connecting | Phase::Configuring => {
+                self.out.push_back(Output::Disconnect);
+                let end = match self.connection.take_refusal() {
+                    Some(words) => LinkEnd::Refused {
+                        words: format!("The server refused the settings: {words}"),
+                        helps: NoticeAction::OpenSettings,
+                    },
+                    None => LinkEnd::Lost("the server did not answer".into()),
+                };
+                self.handle_link_closed(now, end);
+            }
+            Phase::Idle | Phase::Live => {}
+        }
+    }
+
+    pub(super) fn handle_link_closed(&mut self, now: Instant, end: LinkEnd) {
+        if self.connection.phase == Phase::Idle {
+            return;
+        }
+        let settled = self.is_quiet();
+        self.forget_link();
+        match end {
+            LinkEnd::Lost(why) => match self.connection.handle_loss(now) {
+                AfterLoss::Nothing => {}
+                AfterLoss::WillRetry => self.notify(
+                    LINK,
+                    Severity::Warning,
+                    format!("The connection was lost ({why}). Connecting again; nothing you said is lost."),
+                    NoticeAction::Retry,
+                ),
+                AfterLoss::GaveUp => {
+                    self.give_up(format!("The connection could not be made again ({why})."), NoticeAction::Retry);
+                }
+            },
+            LinkEnd::Refused { words, helps } => {
+                self.connection.close();
+                self.give_up(words, helps);
+            }
+            // One that expires before it has begun would do so again.
+            LinkEnd::Expired if self.connection.phase != Phase::Live => {
+                self.handle_link_closed(now, LinkEnd::Lost("the session had no time left".into()));
+            }
+            LinkEnd::Expired => {
+                self.settled = settled;
+                self.connection.renew(now);
+                self.out.push_back(Output::Connect);
+            }
+        }
+    }
+
+    fn give_up(&mut self, words: String, helps: NoticeAction) {
+        self.preview.cancel();
+        if std::mem::take(&mut self.mic_open) {
+            self.out.push_back(Output::Mic { open: false });
+        }
+        self.notify(LINK, Severity::Error, words, helps);
+    }
+
+    pub(super) fn forget_link(&mut self) {
+        self.responses.reset();
+        self.preview.handle_loss();
+        let ended = self.playout.handle_loss();
+        self.out.extend(ended.into_iter().map(|segment| Output::EndSegment { segment }));
+        let dropped = self.calls.handle_loss();
+        self.show_dropped(dropped);
+        let views = self.conversation.handle_loss();
+        self.show_all(views);
+        self.user_speaking = false;
+        self.await_answer(None);
+        self.retry_at = None;
+        self.held_mic = HeldMic::default();
+        self.link_voice = None;
+        self.link_spoke = false;
+        self.settled = false;
+        self.ping_at = None;
+        self.loading = None;
+    }
+
+    pub(super) fn go_live(&mut self, now: Instant) {
+        self.connection.handle_configured(now);
+        self.hide_notice(LINK);
+        self.ping_at = self.config.profile.needs_app_ping.then(|| now + PING_EVERY);
+        for item in self.conversation.replay() {
+            self.send(ClientEvent::ConversationItemCreate { previous_item_id: None, item });
+        }
+        let held = Pcm16(std::mem::take(&mut self.held_mic).0.concat());
+        if !held.0.is_empty() {
+            self.append(now, &held);
+        }
+        let settled = std::mem::take(&mut self.settled);
+        let untold = matches!(self.key, Key::Untold { .. });
+        self.tell_untold(now);
+        if !settled && !untold && !self.key.is_down() && self.conversation.awaits_answer() {
+            self.awaiting_answer = true;
+            self.ask(now);
+        }
+        if let Some(voice) = self.preview.take_waiting() {
+            self.ask_preview(now, voice);
+        }
+    }
+
+    pub(super) fn append(&mut self, now: Instant, pcm: &Pcm16) {
+        if self.ping_at.is_some() {
+            self.ping_at = Some(now + PING_EVERY);
+        }
+        self.send(ClientEvent::InputAudioBufferAppend { audio: pcm.to_bytes() });
+    }
+
+    /// Says nothing, audibly, to a server that hangs up on the silent.
+    pub(super) fn fill_silence(&mut self, now: Instant) {
+        let silence = Pcm16(vec![0; Pcm16::frames_in(20) as usize]);
+        self.append(now, &silence);
+    }
+
+    pub(super) fn handle_expiry(&mut self, at: Instant) {
+        if self.config.profile.expires {
+            self.connection.handle_expiry(at);
+        }
+    }
+
+    /// Returns whether nobody would notice another link taking this one's place.
+    pub(super) fn is_quiet(&self) -> bool {
+        !self.is_user_speaking() && !self.is_thinking() && !self.playout.is_playing() && !self.preview.is_busy()
+    }
+
+    pub(super) fn renew_if_quiet(&mut self, now: Instant) {
+        if self.connection.wants_renewal(now) && self.is_quiet() {
+            self.renew(now);
+        }
+    }
+
+    /// Lets another link take this one's place; the conversation goes with it.
+    pub(super) fn renew(&mut self, now: Instant) {
+        let settled = self.is_quiet();
+        self.out.push_back(Output::Disconnect);
+        self.forget_link();
+        self.settled = settled;
+        self.connection.renew(now);
+        self.out.push_back(Output::Connect);
+    }
+
+    pub(super) fn send_config(&mut self) {
+        let profile = &self.config.profile;
+        let transcription = Transcription { model: profile.transcription_model.clone(), ..Transcription::default() };
+        let format = |codec: Codec| (codec != Codec::default()).then(|| codec.format());
+        let (input_codec, output_codec) =
+            (self.config.codec.unwrap_or(profile.input()), self.config.codec.unwrap_or(profile.output()));
+        let input = InputAudioConfig {
+            format: format(input_codec),
+            transcription: Some(Some(transcription)),
+            turn_detection: Some(self.turn_detection()),
+            ..InputAudioConfig::default()
+        };
+        // The same voice once more, after it has spoken, is an error on some servers (protocol: voices).
+        let voice = self.config.voice.clone();
+        let voice = (self.link_voice.as_ref() != Some(&voice) && !voice.is_empty()).then_some(voice);
+        if voice.is_some() {
+            self.link_voice.clone_from(&voice);
+        }
+        let output =
+            OutputAudioConfig { format: format(output_codec), voice: voice.map(Voice::Name), speed: None };
+        let tools = self.config.tools.iter().map(tool).collect();
+        let session = protocol::Session {
+            kind: Some(SessionKind::Realtime),
+            output_modalities: Some(vec![Modality::Audio]),
+            instructions: Some(self.config.instructions.clone()),
+            tools: Some(tools),
+            tool_choice: Some(ToolChoice::auto()),
+            audio: Some(AudioConfig { input: Some(input), output: Some(output) }),
+            ..protocol::Session::default()
+        };
+        self.send(ClientEvent::SessionUpdate { session: Box::new(session) });
+    }
+
+    /// Every field that matters is said: partial objects have made servers jumpy (protocol: turn detection).
+    fn turn_detection(&self) -> Option<TurnDetection> {
+        let semantic = |eagerness| TurnDetection::SemanticVad {
+            eagerness: Some(eagerness),
+            create_response: Some(true),
+            interrupt_response: Some(true),
+        };
+        let by_silence = |silence_duration_ms| TurnDetection::ServerVad {
+            threshold: Some(0.5),
+            prefix_padding_ms: Some(300),
+            silence_duration_ms: Some(silence_duration_ms),
+            idle_timeout_ms: None,
+            create_response: Some(true),
+            interrupt_response: Some(true),
+        };
+        match (self.config.turns, self.config.profile.semantic_vad) {
+            (Turns::PushToTalk, _) => None,
+            (Turns::Semantic, true) => Some(semantic(Eagerness::Auto)),
+            (Turns::Patient, true) => Some(semantic(Eagerness::Low)),
+            (Turns::Silence, _) | (Turns::Semantic, false) => Some(by_silence(500)),
+            (Turns::Patient, false) => Some(by_silence(1200)),
+        }
+    }
+
+    /// Tells the server of a call that an earlier server made, and of its answer.
+    pub(super) fn retell(&mut self, call_id: &str, name: &str, arguments: &str) {
+        let item = call_item(None, call_id, name, arguments);
+        self.send(ClientEvent::ConversationItemCreate { previous_item_id: None, item });
+    }
+}
+
+fn tool(spec: &ToolSpec) -> Tool {
+    Tool::Function {
+        name: spec.name.clone(),
+        description: Some(spec.description.clone()),
+        parameters: Some(spec.parameters.clone()),
+    }
+}
