@@ -8,9 +8,11 @@
 )]
 
 mod bad_input;
+mod complaints;
 mod conversation;
 #[cfg(target_os = "linux")]
 mod desktop;
 mod layers;
 mod pages;
 mod shell;
+mod threads;

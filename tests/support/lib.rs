@@ -1,6 +1,7 @@
 //! What the scenarios share: programs of this workspace, question audio, measures of sound, WebDriver.
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used, reason = "test support")]
 
+pub mod client;
 pub mod models;
 pub mod speech;
 #[cfg(target_os = "linux")]

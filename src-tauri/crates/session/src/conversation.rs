@@ -219,8 +219,10 @@ impl Conversation {
     }
 
     /// Returns the conversation as a new server must be told it: what was said, what was heard, what tools answered.
-    pub fn replay(&self) -> Vec<Item> {
-        let items: Vec<Vec<Item>> = self.entries.iter().map(Entry::replay).filter(|i| !i.is_empty()).collect();
+    /// Calls that are `held` back are told later.
+    pub fn replay(&self, held: impl Fn(&str) -> bool) -> Vec<Item> {
+        let told = self.entries.iter().filter(|entry| !held(&entry.id));
+        let items: Vec<Vec<Item>> = told.map(Entry::replay).filter(|i| !i.is_empty()).collect();
         let first = items.len().saturating_sub(REPLAYED);
         items[first..].concat()
     }

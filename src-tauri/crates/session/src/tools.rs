@@ -188,6 +188,11 @@ impl Calls {
         answers
     }
 
+    /// Returns whether this item's answer has still to be delivered.
+    pub fn holds(&self, item_id: &str) -> bool {
+        self.calls.iter().any(|c| c.item_id == item_id)
+    }
+
     /// The link is gone: what was being written will not be finished. Returns those items; the rest runs on.
     pub fn handle_loss(&mut self) -> Vec<String> {
         let items =

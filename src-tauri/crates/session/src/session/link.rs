@@ -127,7 +127,10 @@ impl Session {
         self.connection.handle_configured(now);
         self.hide_notice(LINK);
         self.ping_at = self.config.profile.needs_app_ping.then(|| now + PING_EVERY);
-        for item in self.conversation.replay() {
+        // What tools have answered meanwhile goes with the rest; what they will answer follows.
+        self.calls.take_answers();
+        let replay = self.conversation.replay(|id| self.calls.holds(id));
+        for item in replay {
             self.send(ClientEvent::ConversationItemCreate { previous_item_id: None, item });
         }
         let held = Pcm16(std::mem::take(&mut self.held_mic).0.concat());
@@ -137,7 +140,8 @@ impl Session {
         let settled = std::mem::take(&mut self.settled);
         let untold = matches!(self.key, Key::Untold { .. });
         self.tell_untold(now);
-        if !settled && !untold && !self.key.is_down() && self.conversation.awaits_answer() {
+        let owed = self.conversation.awaits_answer() && !self.calls.is_busy();
+        if owed && !settled && !untold && !self.key.is_down() {
             self.awaiting_answer = true;
             self.ask(now);
         }

@@ -1,0 +1,430 @@
+//! What users complain about in other voice apps (turns, latency and tools, sessions, costs), each as a scenario.
+
+use std::time::Duration;
+
+use protocol::{ClientEvent, ServerEvent};
+use serde_json::{Value, json};
+use session::{Action, AgentState, Config, Input, LinkEnd, NoticeAction, Output, Phase, ToolSpec, ToolState, Turns};
+use support::client::{Client, audio, begun, call, created, done, error, types, words};
+
+fn tools() -> Vec<ToolSpec> {
+    let tool = |name: &str, seconds| ToolSpec {
+        name: name.into(),
+        description: String::new(),
+        parameters: json!({ "type": "object" }),
+        limit: Duration::from_secs(seconds),
+    };
+    vec![tool("f", 5), tool("g", 60)]
+}
+
+fn with_tools() -> Client {
+    Client::live_with(Config { tools: tools(), ..Client::config() })
+}
+
+fn two_calls(client: &mut Client) {
+    client.hears(created("r1"));
+    for (item, id, name) in [("i1", "c1", "f"), ("i2", "c2", "g")] {
+        client.hears(call("added", "r1", item, id, name, "", "in_progress"));
+        client.hears(call("done", "r1", item, id, name, "{\"x\":1}", "completed"));
+    }
+}
+
+fn runs(client: &Client) -> Vec<&str> {
+    client.did.iter().filter_map(|o| if let Output::RunTool { name, .. } = o { Some(name.as_str()) } else { None }).collect()
+}
+
+fn result(client: &mut Client, id: &str, output: &str) -> Vec<Value> {
+    client.step(Input::ToolResult { call_id: id.into(), result: Ok(output.into()) })
+}
+
+#[test]
+fn arguments_are_seen_as_they_are_written() {
+    let mut client = with_tools();
+    client.hears(created("r1"));
+    client.hears(call("added", "r1", "i1", "c1", "f", "", "in_progress"));
+    let mut seen = Vec::new();
+    for delta in ["{\"moons\":", "[\"Io\",", "\"Europa\"]}"] {
+        client.hears(json!({ "type": "response.function_call_arguments.delta", "response_id": "r1", "item_id": "i1",
+            "call_id": "c1", "delta": delta }));
+        seen.push(client.view().tools[0].arguments.clone());
+    }
+    assert_eq!(seen, ["{\"moons\":", "{\"moons\":[\"Io\",", "{\"moons\":[\"Io\",\"Europa\"]}"]);
+    assert_eq!(client.view().tools[0].state, ToolState::Streaming);
+}
+
+#[test]
+fn several_calls_run_in_order_are_answered_together_and_asked_about_once() {
+    let mut client = with_tools();
+    two_calls(&mut client);
+    assert!(runs(&client).is_empty(), "before the response is complete");
+    client.hears(done("r1", "completed"));
+    assert_eq!(runs(&client), ["f"]);
+    assert_eq!(types(&result(&mut client, "c1", "one")), [""; 0]);
+    assert_eq!(runs(&client), ["f", "g"]);
+    let sent = result(&mut client, "c2", "two");
+    assert_eq!(types(&sent), ["conversation.item.create", "conversation.item.create", "response.create"]);
+    let outputs: Vec<(&Value, &Value)> = sent[..2].iter().map(|e| (&e["item"]["call_id"], &e["item"]["output"])).collect();
+    assert_eq!(outputs, [(&json!("c1"), &json!("one")), (&json!("c2"), &json!("two"))]);
+    assert_eq!(types(&result(&mut client, "c2", "again")), [""; 0], "an answer counts once");
+}
+
+#[test]
+fn a_call_that_was_cut_off_is_never_run() {
+    // By its item.
+    let mut client = with_tools();
+    client.hears(created("r1"));
+    client.hears(call("added", "r1", "i1", "c1", "f", "", "in_progress"));
+    client.hears(call("done", "r1", "i1", "c1", "f", "{\"city\":\"Ber", "incomplete"));
+    client.hears(done("r1", "completed"));
+    assert!(runs(&client).is_empty());
+    assert_eq!(client.view().tools[0].state, ToolState::Dropped);
+    // By its response.
+    let mut client = with_tools();
+    two_calls(&mut client);
+    client.hears(done("r1", "cancelled"));
+    assert!(runs(&client).is_empty());
+    // By its link.
+    let mut client = with_tools();
+    two_calls(&mut client);
+    client.loses_link();
+    assert_eq!(client.view().tools[0].state, ToolState::Dropped);
+}
+
+#[test]
+fn a_tool_that_outlives_an_interruption_still_delivers() {
+    let mut client = with_tools();
+    two_calls(&mut client);
+    client.hears(done("r1", "completed"));
+    client.hears(json!({ "type": "input_audio_buffer.speech_started", "item_id": "u1", "audio_start_ms": 0 }));
+    result(&mut client, "c1", "one");
+    let sent = result(&mut client, "c2", "two");
+    // Who speaks will be answered anyway.
+    assert_eq!(types(&sent), ["conversation.item.create", "conversation.item.create"]);
+}
+
+#[test]
+fn a_tool_that_outlives_its_link_is_told_to_the_next_server_call_and_all() {
+    let mut client = with_tools();
+    two_calls(&mut client);
+    client.hears(done("r1", "completed"));
+    result(&mut client, "c1", "one");
+    client.loses_link();
+    client.wait();
+    client.connect();
+    let sent = result(&mut client, "c2", "two");
+    let kinds: Vec<&Value> = sent.iter().filter_map(|e| e["item"].get("type")).collect();
+    assert!(kinds.contains(&&json!("function_call")), "{sent:?}");
+    assert_eq!(sent.last().unwrap()["type"], "response.create");
+    // Answered while there was no link: the replay has both halves.
+    let mut client = with_tools();
+    client.hears(created("r1"));
+    client.hears(call("done", "r1", "i1", "c1", "f", "{}", "completed"));
+    client.hears(done("r1", "completed"));
+    client.loses_link();
+    assert_eq!(types(&result(&mut client, "c1", "one")), [""; 0]);
+    client.wait();
+    client.hears(json!({ "type": "session.created", "session": {} }));
+    let sent = client.hears(json!({ "type": "session.updated", "session": {} }));
+    assert_eq!(types(&sent), ["conversation.item.create", "conversation.item.create", "response.create"]);
+    assert_eq!((&sent[0]["item"]["call_id"], &sent[1]["item"]["call_id"]), (&json!("c1"), &json!("c1")));
+}
+
+#[test]
+fn a_slow_tool_is_given_up_honestly_and_an_unknown_one_is_said_to_be() {
+    let mut client = with_tools();
+    client.hears(created("r1"));
+    client.hears(call("done", "r1", "i1", "c1", "f", "{}", "completed"));
+    client.hears(done("r1", "completed"));
+    let sent = client.wait_for(Duration::from_secs(6));
+    assert_eq!(types(&sent), ["conversation.item.create", "response.create"]);
+    assert!(sent[0]["item"]["output"].as_str().unwrap().contains("No result within 5 seconds"));
+    assert_eq!(client.count(|o| matches!(o, Output::CancelTool { .. })), 1);
+    assert_eq!(types(&result(&mut client, "c1", "late")), [""; 0]);
+
+    let mut client = with_tools();
+    client.hears(created("r1"));
+    client.hears(call("done", "r1", "i1", "c1", "fly", "{}", "completed"));
+    let sent = client.hears(done("r1", "completed"));
+    assert!(runs(&client).is_empty());
+    let output: Value = serde_json::from_str(sent[0]["item"]["output"].as_str().unwrap()).unwrap();
+    assert_eq!(output, json!({ "error": "There is no tool \"fly\".", "tools": ["f", "g"] }));
+}
+
+#[test]
+fn a_call_that_a_server_tells_of_in_one_event_alone_is_run_once() {
+    let mut client = with_tools();
+    client.hears(created("r1"));
+    client.hears(json!({ "type": "response.function_call_arguments.done", "response_id": "r1", "item_id": "i1",
+        "call_id": "c1", "name": "f", "arguments": "{}" }));
+    let item = json!({ "id": "i1", "type": "function_call", "status": "completed", "call_id": "c1", "name": "f",
+        "arguments": "{}" });
+    client.hears(json!({ "type": "response.done",
+        "response": { "id": "r1", "status": "completed", "output": [item] } }));
+    assert_eq!(runs(&client), ["f"]);
+    assert_eq!(client.view().tools.len(), 1);
+}
+
+#[test]
+fn a_wrong_key_stops_at_once_with_the_one_action_that_helps() {
+    for (code, words) in [
+        ("invalid_api_key", "The server rejected the key."),
+        ("insufficient_quota", "The account has no credit left; the server answers again once it has."),
+        ("model_not_found", "The server does not have this model: gone"),
+    ] {
+        // As an error, and as a response that failed.
+        let failed = json!({ "type": "response.done", "response": { "id": "r1", "status": "failed", "output": [],
+            "status_details": { "type": "failed", "error": { "code": code, "message": "gone" } } } });
+        for event in [error(code, "gone"), failed] {
+            let mut client = Client::live("openai");
+            client.hears(event);
+            let view = client.view();
+            assert_eq!((view.status.phase, client.session.deadline()), (Phase::Idle, None), "{code}");
+            let notice = &view.notices[0];
+            assert_eq!((notice.text.as_str(), notice.action), (words, NoticeAction::OpenSettings));
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_busy_is_asked_again_after_the_time_it_names() {
+    let mut client = Client::live("openai");
+    client.act(Action::SendText { text: "Hi".into() });
+    client.hears(created("r1"));
+    client.hears(json!({ "type": "rate_limits.updated",
+        "rate_limits": [{ "name": "tokens", "limit": 100, "remaining": 0, "reset_seconds": 7.5 }] }));
+    client.hears(json!({ "type": "response.done", "response": { "id": "r1", "status": "failed", "output": [],
+        "status_details": { "type": "failed", "error": { "code": "inference_rate_limit_exceeded" } } } }));
+    assert_eq!(client.view().status.agent, AgentState::Thinking);
+    assert_eq!(types(&client.wait_for(Duration::from_secs(7))), [""; 0]);
+    assert_eq!(types(&client.wait_for(Duration::from_secs(1))), ["response.create"]);
+}
+
+#[test]
+fn a_lost_network_is_said_waited_out_and_nothing_is_repeated_or_forgotten() {
+    let mut client = Client::live("openai");
+    client.hears(json!({ "type": "input_audio_buffer.committed", "item_id": "u1" }));
+    client.hears(json!({ "type": "conversation.item.input_audio_transcription.completed", "item_id": "u1",
+        "transcript": "What is red?" }));
+    client.hears(created("r1"));
+    client.hears(begun("r1", "a1"));
+    client.hears(words("r1", "a1", "A colour."));
+    client.hears(audio("r1", "a1", 900));
+    client.plays(900);
+    client.hears(done("r1", "completed"));
+    client.loses_link();
+    assert!(client.notices()[0].contains("Connecting again; nothing you said is lost."));
+    // Microphone audio of the meantime is stale: it is not sent later.
+    client.speaks(1000);
+    client.wait();
+    client.hears(json!({ "type": "session.created", "session": {} }));
+    let sent = client.hears(json!({ "type": "session.updated", "session": {} }));
+    let texts: Vec<&Value> = sent.iter().map(|e| &e["item"]["content"][0]["text"]).collect();
+    assert_eq!(types(&sent), ["conversation.item.create"; 2]);
+    assert_eq!(texts, [&json!("What is red?"), &json!("A colour.")]);
+    assert!(client.notices().is_empty());
+}
+
+#[test]
+fn what_was_said_with_the_key_is_kept_through_a_lost_link() {
+    let push_to_talk = Config { turns: Turns::PushToTalk, ..Client::config() };
+    for lost_while_held in [true, false] {
+        let mut client = Client::live_with(push_to_talk.clone());
+        client.act(Action::PressTalk);
+        client.speaks(1000);
+        if lost_while_held {
+            client.loses_link();
+            client.speaks(1000);
+        } else {
+            client.speaks(1000);
+            client.loses_link();
+        }
+        client.act(Action::ReleaseTalk);
+        client.wait();
+        client.hears(json!({ "type": "session.created", "session": {} }));
+        let sent = client.hears(json!({ "type": "session.updated", "session": {} }));
+        let bytes: usize = sent.iter().filter_map(|e| e["audio"].as_str()).map(|a| a.len() / 4 * 3).sum();
+        assert_eq!(bytes, 2 * 48_000, "{lost_while_held}");
+        let rest: Vec<&str> = types(&sent).into_iter().filter(|t| *t != "input_audio_buffer.append").collect();
+        assert_eq!(rest, ["input_audio_buffer.commit", "response.create"]);
+    }
+}
+
+#[test]
+fn only_what_is_said_while_the_key_is_held_is_sent() {
+    let mut client = Client::live_with(Config { turns: Turns::PushToTalk, ..Client::config() });
+    assert_eq!(client.speaks(200).len(), 0);
+    client.act(Action::PressTalk);
+    assert!(client.view().status.talk_key);
+    assert_eq!(client.speaks(200).len(), 10);
+    client.act(Action::ReleaseTalk);
+    assert_eq!(client.speaks(200).len(), 0);
+}
+
+#[test]
+fn holding_the_key_silences_the_answer() {
+    let mut client = Client::live_with(Config { turns: Turns::PushToTalk, ..Client::config() });
+    client.hears(created("r1"));
+    client.hears(begun("r1", "a1"));
+    client.hears(words("r1", "a1", "One two three."));
+    client.hears(audio("r1", "a1", 2000));
+    client.plays(1000);
+    let sent = client.act(Action::PressTalk);
+    let expected = ["response.cancel", "conversation.item.truncate", "input_audio_buffer.clear"];
+    let mut sorted = types(&sent);
+    sorted.sort_unstable();
+    let mut wanted = expected;
+    wanted.sort_unstable();
+    assert_eq!(sorted, wanted);
+}
+
+#[test]
+fn a_turn_that_a_server_takes_and_forgets_is_asked_about() {
+    let mut client = Client::live("localai");
+    client.hears(json!({ "type": "input_audio_buffer.committed", "item_id": "u1" }));
+    assert_eq!(client.view().status.agent, AgentState::Thinking);
+    assert_eq!(types(&client.wait_for(Duration::from_secs(15))), ["response.create"]);
+    assert_eq!(types(&client.wait_for(Duration::from_secs(60))), ["response.create"]);
+    assert_eq!(client.notices(), ["The server took the question and did not answer."]);
+    assert_eq!(client.view().status.agent, AgentState::Listening);
+}
+
+#[test]
+fn a_server_that_hangs_up_on_the_silent_hears_a_little_silence() {
+    let mut client = Client::live("qwen");
+    client.act(Action::StopTalk);
+    client.act(Action::SendText { text: "Hi".into() });
+    client.connect();
+    client.hears(created("r1"));
+    client.hears(done("r1", "completed"));
+    let sent = client.wait_for(Duration::from_secs(290));
+    assert_eq!(types(&sent), ["input_audio_buffer.append"; 4]);
+}
+
+#[test]
+fn cumulative_words_replace_each_other_and_the_last_ones_stay() {
+    let mut client = Client::live("xai");
+    client.hears(json!({ "type": "input_audio_buffer.speech_started", "item_id": "u1", "audio_start_ms": 0 }));
+    for words in ["What", "What is", "What is the time?"] {
+        client.hears(json!({ "type": "conversation.item.input_audio_transcription.updated", "item_id": "u1",
+            "transcript": words }));
+        assert_eq!(client.lines(), [format!("User: {words}")]);
+    }
+    client.hears(json!({ "type": "conversation.item.input_audio_transcription.completed", "item_id": "u1",
+        "transcript": "What is the time?" }));
+    assert_eq!(client.lines(), ["User: What is the time?"]);
+}
+
+#[test]
+fn xai_may_greet_with_a_conversation_in_place_of_a_session() {
+    let mut client = Client::new(Config { profile: protocol::profile("xai"), ..Client::config() });
+    client.act(Action::StartTalk);
+    let sent = client.hears(json!({ "type": "conversation.created", "conversation": { "id": "conv" } }));
+    assert_eq!(types(&sent), ["session.update"]);
+}
+
+#[test]
+fn a_server_that_refuses_a_field_and_takes_the_rest_is_talked_with() {
+    let mut client = Client::new(Config { profile: protocol::profile("speaches"), ..Client::config() });
+    client.act(Action::StartTalk);
+    client.hears(json!({ "type": "session.created", "session": {} }));
+    client.hears(error("invalid_value", "input_audio_format cannot be changed"));
+    client.hears(json!({ "type": "session.updated", "session": {} }));
+    assert_eq!((client.view().status.phase, client.notices().len()), (Phase::Live, 0));
+    // One that takes nothing is not.
+    let mut client = Client::new(Client::config());
+    client.act(Action::StartTalk);
+    client.hears(json!({ "type": "session.created", "session": {} }));
+    client.hears(error("unknown_parameter", "Unknown parameter: 'session.x'."));
+    client.wait_for(Duration::from_secs(3));
+    assert_eq!(client.notices(), ["The server refused the settings: Unknown parameter: 'session.x'."]);
+    assert_eq!(client.view().status.phase, Phase::Idle);
+}
+
+#[test]
+fn a_server_without_truncation_or_cancelling_is_not_asked_for_either_and_falls_silent_all_the_same() {
+    let mut client = Client::live("speaches");
+    client.hears(created("r1"));
+    client.hears(begun("r1", "a1"));
+    client.hears(words("r1", "a1", "One two three."));
+    client.hears(audio("r1", "a1", 2000));
+    client.plays(1000);
+    assert_eq!(types(&client.act(Action::Interrupt)), [""; 0]);
+    assert_eq!(client.count(|o| matches!(o, Output::Flush { .. })), 1);
+    let before = client.played_ms();
+    client.hears(audio("r1", "a1", 2000));
+    assert_eq!(client.played_ms(), before);
+}
+
+#[test]
+fn the_bill_is_shown_for_every_answer_with_what_the_cache_saved() {
+    let mut client = Client::live("openai");
+    let usage = json!({ "total_tokens": 253, "input_tokens": 132, "output_tokens": 121,
+        "input_token_details": { "text_tokens": 119, "audio_tokens": 13, "image_tokens": 0, "cached_tokens": 64,
+            "cached_tokens_details": { "text_tokens": 64, "audio_tokens": 0, "image_tokens": 0 } },
+        "output_token_details": { "text_tokens": 30, "audio_tokens": 91 } });
+    client.hears(created("r1"));
+    client.hears(json!({ "type": "response.done",
+        "response": { "id": "r1", "status": "cancelled", "output": [], "usage": usage } }));
+    client.hears(json!({ "type": "conversation.item.input_audio_transcription.completed", "item_id": "u1",
+        "transcript": "Hi", "usage": { "type": "duration", "seconds": 60.0 } }));
+    let usage = client.view().usage.unwrap();
+    let near = |a: Option<f64>, b: f64| a.is_some_and(|a| (a - b).abs() < 1e-9);
+    assert!(near(usage.last_usd, 0.007_205_6), "{usage:?}");
+    assert!(near(usage.saved_usd, 0.000_230_4) && near(usage.total_usd, 0.011_705_6), "{usage:?}");
+    client.act(Action::NewConversation);
+    assert_eq!(client.view().usage, None);
+}
+
+#[test]
+fn every_step_of_a_turn_is_timed() {
+    let mut client = Client::live("openai");
+    client.speaks(20);
+    client.hears(json!({ "type": "input_audio_buffer.speech_stopped", "item_id": "u1", "audio_end_ms": 20 }));
+    client.hears(json!({ "type": "input_audio_buffer.committed", "item_id": "u1" }));
+    client.hears(created("r1"));
+    client.hears(audio("r1", "a1", 100));
+    client.plays(10);
+    let l = client.view().latency.unwrap();
+    let steps = [l.end_of_turn_ms, l.commit_ms.unwrap(), l.response_ms.unwrap(), l.first_audio_ms.unwrap(), l.first_heard_ms];
+    assert_eq!(steps, [1, 2, 3, 4, 5]);
+    assert_eq!((l.p50_ms, l.p95_ms, l.turns), (5, 5, 1));
+}
+
+/// A whole conversation as each dialect has it ends in the same view.
+#[test]
+fn a_recorded_conversation_of_each_dialect_is_the_same_view() {
+    let recordings = [
+        ("openai", include_str!("../fixtures/wire/ga.jsonl")),
+        ("speaches", include_str!("../fixtures/wire/beta.jsonl")),
+        ("qwen", include_str!("../fixtures/wire/qwen.jsonl")),
+        ("xai", include_str!("../fixtures/wire/xai.jsonl")),
+    ];
+    let mut views = Vec::new();
+    for (profile, recording) in recordings {
+        let mut client = Client::new(Config { profile: protocol::profile(profile), ..Client::config() });
+        client.act(Action::StartTalk);
+        for line in recording.lines() {
+            let event = ServerEvent::parse(line).unwrap_or_else(|e| panic!("{profile}: {line}: {e}"));
+            client.step(Input::Received(Box::new(event)));
+        }
+        let view = client.view();
+        views.push((client.lines(), client.played_ms(), view.status, view.tools, client.notices()));
+    }
+    for (view, (profile, _)) in views.iter().zip(recordings) {
+        assert_eq!(view, &views[0], "{profile}");
+    }
+    assert_eq!(views[0].0, ["User: What time is it?", "Assistant: It is noon."]);
+}
+
+#[test]
+fn a_refused_link_says_why_and_what_helps() {
+    let mut client = Client::live("openai");
+    let helps = NoticeAction::OpenSettings;
+    client.step(Input::LinkClosed(LinkEnd::Refused { words: "The server rejected the key.".into(), helps }));
+    assert_eq!(client.notices(), ["The server rejected the key."]);
+    assert!(!client.view().status.mic_open);
+    let sent = client.act(Action::SendText { text: "Hi".into() });
+    assert!(sent.is_empty() && client.did.contains(&Output::Connect));
+    let (_, event) = ClientEvent::parse(r#"{"type":"response.create"}"#).unwrap();
+    assert_eq!(event, ClientEvent::ResponseCreate { response: None });
+}
