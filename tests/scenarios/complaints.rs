@@ -30,7 +30,11 @@ fn two_calls(client: &mut Client) {
 }
 
 fn runs(client: &Client) -> Vec<&str> {
-    client.did.iter().filter_map(|o| if let Output::RunTool { name, .. } = o { Some(name.as_str()) } else { None }).collect()
+    client
+        .did
+        .iter()
+        .filter_map(|o| if let Output::RunTool { name, .. } = o { Some(name.as_str()) } else { None })
+        .collect()
 }
 
 fn result(client: &mut Client, id: &str, output: &str) -> Vec<Value> {
@@ -63,7 +67,8 @@ fn several_calls_run_in_order_are_answered_together_and_asked_about_once() {
     assert_eq!(runs(&client), ["f", "g"]);
     let sent = result(&mut client, "c2", "two");
     assert_eq!(types(&sent), ["conversation.item.create", "conversation.item.create", "response.create"]);
-    let outputs: Vec<(&Value, &Value)> = sent[..2].iter().map(|e| (&e["item"]["call_id"], &e["item"]["output"])).collect();
+    let outputs: Vec<(&Value, &Value)> =
+        sent[..2].iter().map(|e| (&e["item"]["call_id"], &e["item"]["output"])).collect();
     assert_eq!(outputs, [(&json!("c1"), &json!("one")), (&json!("c2"), &json!("two"))]);
     assert_eq!(types(&result(&mut client, "c2", "again")), [""; 0], "an answer counts once");
 }
@@ -385,7 +390,8 @@ fn every_step_of_a_turn_is_timed() {
     client.hears(audio("r1", "a1", 100));
     client.plays(10);
     let l = client.view().latency.unwrap();
-    let steps = [l.end_of_turn_ms, l.commit_ms.unwrap(), l.response_ms.unwrap(), l.first_audio_ms.unwrap(), l.first_heard_ms];
+    let steps =
+        [l.end_of_turn_ms, l.commit_ms.unwrap(), l.response_ms.unwrap(), l.first_audio_ms.unwrap(), l.first_heard_ms];
     assert_eq!(steps, [1, 2, 3, 4, 5]);
     assert_eq!((l.p50_ms, l.p95_ms, l.turns), (5, 5, 1));
 }

@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod clients;
 mod complaints;
 mod conversation;
 #[cfg(target_os = "linux")]

@@ -141,7 +141,8 @@ fn the_server_is_told_what_was_heard_and_the_window_keeps_both() {
     answer(&mut client, 4000);
     client.hears(done("r1", "completed"));
     client.plays(2000);
-    let sent = client.hears(json!({ "type": "input_audio_buffer.speech_started", "item_id": "u1", "audio_start_ms": 0 }));
+    let sent =
+        client.hears(json!({ "type": "input_audio_buffer.speech_started", "item_id": "u1", "audio_start_ms": 0 }));
     assert_eq!(types(&sent), ["conversation.item.truncate"]);
     assert_eq!(sent[0]["audio_end_ms"], 2000);
     let item = &client.view().items[0];
@@ -262,8 +263,11 @@ fn two_items_of_one_answer_are_played_in_order_and_cut_each_for_itself() {
     }
     client.hears(json!({ "type": "response.output_audio.done", "response_id": "r1", "item_id": "a1" }));
     client.hears(done("r1", "completed"));
-    let segments: Vec<_> =
-        client.did.iter().filter_map(|o| if let Output::Play { segment, .. } = o { Some(*segment) } else { None }).collect();
+    let segments: Vec<_> = client
+        .did
+        .iter()
+        .filter_map(|o| if let Output::Play { segment, .. } = o { Some(*segment) } else { None })
+        .collect();
     assert_eq!(segments.len(), 2);
     client.step(Input::Heard { segment: segments[0], frames: 12_000 });
     let sent = client.act(Action::Interrupt);
@@ -421,7 +425,8 @@ fn tools_are_flat_on_the_wire_and_nested_only_where_a_dialect_says_so() {
     client.act(Action::StartTalk);
     let sent = client.hears(json!({ "type": "session.created", "session": {} }));
     let session = &sent[0]["session"];
-    let flat = json!({ "type": "function", "name": "f", "description": "Does it.", "parameters": { "type": "object" } });
+    let flat =
+        json!({ "type": "function", "name": "f", "description": "Does it.", "parameters": { "type": "object" } });
     assert_eq!((&session["tools"][0], &session["tool_choice"]), (&flat, &json!("auto")));
     let (_, event) = protocol::ClientEvent::parse(&sent[0].to_string()).unwrap();
     let qwen: serde_json::Value = serde_json::from_str(&Dialect::Qwen.write(&event, None)).unwrap();

@@ -114,7 +114,11 @@ impl Client {
 
     /// The speaker has played so much of the latest segment.
     pub fn plays(&mut self, ms: u64) -> Vec<Value> {
-        let segment = self.did.iter().rev().find_map(|o| if let Output::Play { segment, .. } = o { Some(*segment) } else { None });
+        let segment = self
+            .did
+            .iter()
+            .rev()
+            .find_map(|o| if let Output::Play { segment, .. } = o { Some(*segment) } else { None });
         let segment = segment.expect("something is played");
         self.step(Input::Heard { segment, frames: Pcm16::frames_in(ms) })
     }

@@ -237,4 +237,3 @@ async fn in_process(mut ends: Ends, loaders: StageLoaders) -> LinkEnd {
     }
     LinkEnd::Lost("closed".into())
 }
-

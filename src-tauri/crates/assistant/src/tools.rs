@@ -113,24 +113,28 @@ async fn run(
             });
             Ok(json!({ "set": true, "seconds": seconds, "label": label }).to_string())
         }
-        "remember" => with_memories(memories, {
-            let text = text("text");
-            move |memories| {
-                let now = jiff::Timestamp::now().as_second();
-                memories.remember(&text, now).map_err(|e| e.to_string())?;
-                Ok(json!({ "remembered": text }).to_string())
-            }
-        })
-        .await,
-        "recall" => with_memories(memories, {
-            let query = text("query");
-            move |memories| {
-                let found = memories.recall(&query, MOST_RECALLED).map_err(|e| e.to_string())?;
-                let texts: Vec<String> = found.into_iter().map(|m| m.text).collect();
-                Ok(json!({ "memories": texts }).to_string())
-            }
-        })
-        .await,
+        "remember" => {
+            with_memories(memories, {
+                let text = text("text");
+                move |memories| {
+                    let now = jiff::Timestamp::now().as_second();
+                    memories.remember(&text, now).map_err(|e| e.to_string())?;
+                    Ok(json!({ "remembered": text }).to_string())
+                }
+            })
+            .await
+        }
+        "recall" => {
+            with_memories(memories, {
+                let query = text("query");
+                move |memories| {
+                    let found = memories.recall(&query, MOST_RECALLED).map_err(|e| e.to_string())?;
+                    let texts: Vec<String> = found.into_iter().map(|m| m.text).collect();
+                    Ok(json!({ "memories": texts }).to_string())
+                }
+            })
+            .await
+        }
         other => Err(format!("There is no tool {other:?}.")),
     }
 }

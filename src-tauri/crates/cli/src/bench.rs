@@ -99,7 +99,8 @@ fn measure(turns: usize, json: bool) -> io::Result<()> {
                 if let Written::Text(text) = written {
                     answer.push_str(&text);
                 }
-            }).map_err(stage_error)?;
+            })
+            .map_err(stage_error)?;
         voice.speak(&answer, "heart", 1.0).map_err(stage_error)?;
         plain.push((PLAIN_SILENCE + begun.elapsed()).as_millis() as i64);
     }

@@ -281,8 +281,8 @@ impl Stages {
                 let (job, piece) = (work.job, work.piece);
                 let cancelled = || is_cancelled(job);
                 let mut on_speech = |pcm| report(StageReport::Speech { job, piece, pcm });
-                let result = stage
-                    .and_then(|s| s.stream(&work.text, &work.voice, work.speed, &cancelled, &mut on_speech));
+                let result =
+                    stage.and_then(|s| s.stream(&work.text, &work.voice, work.speed, &cancelled, &mut on_speech));
                 report(StageReport::Spoken { job, piece, result });
             });
         Self { detector, judge, transcriber, language_model, synthesizer, cancelled }

@@ -7,8 +7,8 @@ use protocol::Pcm16;
 use crate::{
     StageLoaders,
     stages::{
-        Author, Finish, LanguageModel, Message, Request, SpeechDetector, StageError, Synthesizer, Transcriber, TurnJudge,
-        Written,
+        Author, Finish, LanguageModel, Message, Request, SpeechDetector, StageError, Synthesizer, Transcriber,
+        TurnJudge, Written,
     },
 };
 
@@ -23,13 +23,22 @@ pub struct Script {
     pub calls: Vec<(String, String, String)>,
     /// Audio for each character of an answer.
     pub ms_per_char: u64,
+    /// How long the language model takes for a word.
+    pub ms_per_word: u64,
     /// A stage that fails to load, by its name.
     pub broken: Option<&'static str>,
 }
 
 impl Default for Script {
     fn default() -> Self {
-        Self { heard: "Hello there.".into(), answers: Vec::new(), calls: Vec::new(), ms_per_char: 50, broken: None }
+        Self {
+            heard: "Hello there.".into(),
+            answers: Vec::new(),
+            calls: Vec::new(),
+            ms_per_char: 50,
+            ms_per_word: 0,
+            broken: None,
+        }
     }
 }
 
@@ -81,6 +90,7 @@ impl Transcriber for ScriptedTranscriber {
 struct ScriptedModel {
     answers: Vec<(String, String)>,
     calls: Vec<(String, String, String)>,
+    ms_per_word: u64,
 }
 
 impl LanguageModel for ScriptedModel {
@@ -112,6 +122,7 @@ impl LanguageModel for ScriptedModel {
             if cancelled() {
                 break;
             }
+            std::thread::sleep(std::time::Duration::from_millis(self.ms_per_word));
             on_written(Written::Text(word.to_owned()));
             written += 1;
         }
@@ -140,14 +151,16 @@ pub fn loaders(script: Script) -> StageLoaders {
     let check = move |what: &str| {
         if broken == Some(what) { Err(StageError(format!("the {what} is broken by the script"))) } else { Ok(()) }
     };
-    let Script { heard, answers, calls, ms_per_char, .. } = script;
+    let Script { heard, answers, calls, ms_per_char, ms_per_word, .. } = script;
     StageLoaders {
         detector: Box::new(move || {
             check("speech detector").map(|()| Box::new(ScriptedDetector { pending: Vec::new(), end: 0 }) as _)
         }),
         judge: Box::new(move || check("end-of-turn model").map(|()| Box::new(ScriptedJudge) as _)),
         transcriber: Box::new(move || check("transcriber").map(|()| Box::new(ScriptedTranscriber { heard }) as _)),
-        language_model: Box::new(move || check("language model").map(|()| Box::new(ScriptedModel { answers, calls }) as _)),
+        language_model: Box::new(move || {
+            check("language model").map(|()| Box::new(ScriptedModel { answers, calls, ms_per_word }) as _)
+        }),
         synthesizer: Box::new(move || check("voice").map(|()| Box::new(ScriptedVoice { ms_per_char }) as _)),
     }
 }

@@ -100,7 +100,8 @@ fn the_language_model_answers_remembers_and_reads_its_instructions_once() {
     ];
     let mut answer = String::new();
     let begun = Instant::now();
-    let first = model.generate(&Request::new(messages.clone(), 60), &|| false, &mut |w| answer.push_str(text_of(&w))).unwrap();
+    let first =
+        model.generate(&Request::new(messages.clone(), 60), &|| false, &mut |w| answer.push_str(text_of(&w))).unwrap();
     println!("{:?}, {first:?}: {answer}", begun.elapsed());
     assert!(answer.contains("Jupiter"), "{answer}");
 
@@ -109,7 +110,9 @@ fn the_language_model_answers_remembers_and_reads_its_instructions_once() {
     let second = model.generate(&Request::new(messages.clone(), 60), &|| false, &mut |_| {}).unwrap();
     assert!(second.cached_tokens >= first.prompt_tokens, "{second:?} after {first:?}");
 
-    let cancelled = model.generate(&Request::new(messages.clone(), 60), &|| true, &mut |_| panic!("wrote after it was cancelled")).unwrap();
+    let cancelled = model
+        .generate(&Request::new(messages.clone(), 60), &|| true, &mut |_| panic!("wrote after it was cancelled"))
+        .unwrap();
     assert_eq!(cancelled.output_tokens, 0);
 }
 
@@ -133,7 +136,8 @@ fn a_prompt_that_was_read_before_is_not_read_again_after_a_start() {
 
     // Not told of the prompt ahead, the model finds it itself.
     let mut model = (loaders(&models()).language_model)().unwrap();
-    let second = model.generate(&Request::new(vec![system.clone(), question.clone()], 1), &|| false, &mut |_| {}).unwrap();
+    let second =
+        model.generate(&Request::new(vec![system.clone(), question.clone()], 1), &|| false, &mut |_| {}).unwrap();
     assert!(second.cached_tokens > 100 && second.cached_tokens <= first.cached_tokens, "{second:?} after {first:?}");
     assert_eq!(start(), first);
 
@@ -176,7 +180,8 @@ fn a_conversation_that_outgrows_the_prompt_is_not_read_again() {
     let whole = model.generate(&Request::new(messages.clone(), 20), &|| false, &mut |_| {}).unwrap();
     messages.drain(1..5);
     let mut answer = String::new();
-    let shorter = model.generate(&Request::new(messages.clone(), 20), &|| false, &mut |w| answer.push_str(text_of(&w))).unwrap();
+    let shorter =
+        model.generate(&Request::new(messages.clone(), 20), &|| false, &mut |w| answer.push_str(text_of(&w))).unwrap();
     assert!(shorter.prompt_tokens < whole.prompt_tokens - 50);
     assert!(shorter.cached_tokens + 8 >= shorter.prompt_tokens, "{shorter:?}");
     assert!(answer.to_lowercase().contains("red"), "{answer}");

@@ -28,7 +28,7 @@ pub use response::{
     CachedTokens, MaxTokens, Modality, Response, ResponseAudio, ResponseAudioOutput, ResponseConfig, ResponseStatus,
     StatusDetails, TokenDetails, Usage,
 };
-pub use server::{At, EngineState, RateLimit, ServerEvent, StreamPart, TranscriptionError, TranscriptionUsage};
+pub use server::{At, CallAt, EngineState, RateLimit, ServerEvent, StreamPart, TranscriptionError, TranscriptionUsage};
 pub use session::{
     AudioConfig, AudioFormat, Eagerness, InputAudioConfig, NoiseReduction, OutputAudioConfig, Reasoning, Session,
     SessionKind, TokenLimits, Transcription, Truncation, TurnDetection, Voice,

@@ -321,7 +321,7 @@ pub enum ServerEvent {
     FunctionCallArgumentsDelta {
         /// Where.
         #[serde(flatten)]
-        at: At,
+        at: CallAt,
         /// The call.
         #[serde(default)]
         call_id: String,
@@ -334,7 +334,7 @@ pub enum ServerEvent {
     FunctionCallArgumentsDone {
         /// Where.
         #[serde(flatten)]
-        at: At,
+        at: CallAt,
         /// The call.
         #[serde(default)]
         call_id: String,
@@ -350,7 +350,7 @@ pub enum ServerEvent {
     McpCallArgumentsDelta {
         /// Where.
         #[serde(flatten)]
-        at: At,
+        at: CallAt,
         /// The piece.
         #[serde(default)]
         delta: String,
@@ -360,7 +360,7 @@ pub enum ServerEvent {
     McpCallArgumentsDone {
         /// Where.
         #[serde(flatten)]
-        at: At,
+        at: CallAt,
         /// JSON text.
         #[serde(default)]
         arguments: String,
@@ -370,21 +370,21 @@ pub enum ServerEvent {
     McpCallInProgress {
         /// Where; without a response.
         #[serde(flatten)]
-        at: At,
+        at: CallAt,
     },
     /// The server has run a tool.
     #[serde(rename = "response.mcp_call.completed")]
     McpCallCompleted {
         /// Where; without a response.
         #[serde(flatten)]
-        at: At,
+        at: CallAt,
     },
     /// A tool that the server ran has failed.
     #[serde(rename = "response.mcp_call.failed")]
     McpCallFailed {
         /// Where; without a response.
         #[serde(flatten)]
-        at: At,
+        at: CallAt,
     },
     /// The server asks an MCP server for its tools.
     #[serde(rename = "mcp_list_tools.in_progress")]
@@ -459,6 +459,19 @@ pub struct At {
     pub output_index: u32,
     /// The part's place in the item.
     pub content_index: u32,
+}
+
+/// Where in a response a call belongs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CallAt {
+    /// The response; empty on servers that send none, and in `mcp_call` events.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub response_id: String,
+    /// The call's item.
+    pub item_id: String,
+    /// The item's place in the response.
+    pub output_index: u32,
 }
 
 /// A part of an item that a response begins or ends; its type is `text` or `audio`, unlike in items.

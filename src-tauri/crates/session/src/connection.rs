@@ -72,7 +72,15 @@ pub(crate) enum AfterLoss {
 
 impl Connection {
     pub fn new() -> Self {
-        Self { phase: Phase::Idle, attempts: 0, due: None, live_since: None, expires: None, renewal: Renewal::No, refusal: None }
+        Self {
+            phase: Phase::Idle,
+            attempts: 0,
+            due: None,
+            live_since: None,
+            expires: None,
+            renewal: Renewal::No,
+            refusal: None,
+        }
     }
 
     /// Returns when something is due that does not wait for a quiet moment.

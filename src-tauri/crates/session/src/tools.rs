@@ -42,8 +42,12 @@ enum Stage {
     Written,
     /// Its response is complete; it waits for those before it.
     Ready,
-    Running { due: Instant },
-    Answered { output: String },
+    Running {
+        due: Instant,
+    },
+    Answered {
+        output: String,
+    },
 }
 
 /// A call that is to be run.
@@ -150,8 +154,7 @@ impl Calls {
 
     /// A tool has answered; returns its item, none if nobody waits for it any more.
     pub fn answer(&mut self, call_id: &str, output: String) -> Option<String> {
-        let call =
-            self.calls.iter_mut().find(|c| c.call_id == call_id && matches!(c.stage, Stage::Running { .. }))?;
+        let call = self.calls.iter_mut().find(|c| c.call_id == call_id && matches!(c.stage, Stage::Running { .. }))?;
         call.stage = Stage::Answered { output };
         Some(call.item_id.clone())
     }
@@ -195,8 +198,7 @@ impl Calls {
 
     /// The link is gone: what was being written will not be finished. Returns those items; the rest runs on.
     pub fn handle_loss(&mut self) -> Vec<String> {
-        let items =
-            self.calls.iter().filter(|c| c.stage == Stage::Written).map(|c| c.item_id.clone()).collect();
+        let items = self.calls.iter().filter(|c| c.stage == Stage::Written).map(|c| c.item_id.clone()).collect();
         self.calls.retain(|c| c.stage != Stage::Written);
         self.calls.iter_mut().for_each(|c| c.on_link = false);
         items

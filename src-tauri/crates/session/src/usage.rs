@@ -243,9 +243,7 @@ mod tests {
     fn a_minute_of_speech_costs_what_the_reference_derives() {
         let prices = Prices::shipped();
         // 600 tokens a minute heard, 1200 spoken (protocol 1.6 and 1.7).
-        for (model, heard, spoken) in
-            [("gpt-realtime-2.1", 0.0192, 0.0768), ("gpt-realtime-2.1-mini", 0.006, 0.024)]
-        {
+        for (model, heard, spoken) in [("gpt-realtime-2.1", 0.0192, 0.0768), ("gpt-realtime-2.1-mini", 0.006, 0.024)] {
             let tokens = |input, output| Usage {
                 input_token_details: TokenDetails { audio_tokens: input, ..Default::default() },
                 output_token_details: TokenDetails { audio_tokens: output, ..Default::default() },

@@ -113,7 +113,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("deep/memories.sqlite");
         let memories = Memories::open(&path).unwrap();
-        for (n, text) in ["My dog is called Bello.", "I drink tea without sugar.", "My dog is called Bello."].iter().enumerate() {
+        for (n, text) in
+            ["My dog is called Bello.", "I drink tea without sugar.", "My dog is called Bello."].iter().enumerate()
+        {
             memories.remember(text, n as i64).unwrap();
         }
         drop(memories);

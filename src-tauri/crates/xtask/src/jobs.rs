@@ -66,7 +66,13 @@ pub(crate) fn test() -> anyhow::Result<()> {
         println!("   no Chromium with its driver: the page's scenes are left out here");
         ignored.extend(["--skip", "pages"]);
     }
-    run(in_rig(&ignored)?.env("VIVAVOCE_MODELS", models_folder()?))
+    let clients = node::ensure_clients()?;
+    let mut tests = in_rig(&ignored)?;
+    tests
+        .env("VIVAVOCE_MODELS", models_folder()?)
+        .env("VIVAVOCE_CLIENTS", clients)
+        .env("VIVAVOCE_NODE", node::program()?);
+    run(&mut tests)
 }
 
 /// Returns cargo on a desktop of its own, where this system can make one; without, the window's tests are left out.

@@ -44,6 +44,43 @@ pub(crate) fn ensure_packages() -> anyhow::Result<()> {
     Ok(std::fs::write(installed, wanted)?)
 }
 
+/// Installs the clients that others wrote and our tests drive; returns their folder. Each in a folder of its own, so that
+/// nothing of the system's is touched.
+///
+/// # Errors
+/// pip or npm fails.
+pub(crate) fn ensure_clients() -> anyhow::Result<PathBuf> {
+    let from = root().join("tests/clients");
+    let folder = root().join("target/clients");
+    let wanted = [from.join("python/requirements.txt"), from.join("js/package-lock.json")].map(std::fs::read);
+    let [python, js] = wanted;
+    let wanted = [python?, js?].concat();
+    let stamp = folder.join("installed");
+    if std::fs::read(&stamp).is_ok_and(|have| have == wanted) {
+        return Ok(folder);
+    }
+    step("Installing the clients that drive our server in the tests");
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--upgrade", "--target"]);
+    run(pip.arg(folder.join("python")).arg("-r").arg(from.join("python/requirements.txt")))?;
+    let packages = folder.join("js");
+    std::fs::create_dir_all(&packages)?;
+    for name in ["package.json", "package-lock.json"] {
+        std::fs::copy(from.join("js").join(name), packages.join(name))?;
+    }
+    run(npm(&["ci", "--no-audit", "--no-fund", "--loglevel", "error"])?.current_dir(&packages))?;
+    std::fs::write(stamp, wanted)?;
+    Ok(folder)
+}
+
+/// Returns the Node that npm runs on.
+///
+/// # Errors
+/// Node is too old and cannot be fetched.
+pub(crate) fn program() -> anyhow::Result<PathBuf> {
+    if system_node_is_enough() { Ok("node".into()) } else { Ok(wheel()?.join("bin/node")) }
+}
+
 /// Vite 8: 20.19, or 22.12 and later.
 fn system_node_is_enough() -> bool {
     let Some(version) = output("node", &["--version"]) else { return false };

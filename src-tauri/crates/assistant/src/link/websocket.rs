@@ -192,9 +192,10 @@ fn turned_down(status: StatusCode) -> LinkEnd {
         401 | 403 => refused("The server rejected the key.".into(), NoticeAction::OpenSettings),
         404 => refused("The server has no conversation at this address.".into(), NoticeAction::OpenSettings),
         429 => LinkEnd::Lost("the server has too much to do".into()),
-        code @ 400..=499 => {
-            refused(format!("The server does not take this connection (it answered {code})."), NoticeAction::OpenSettings)
-        }
+        code @ 400..=499 => refused(
+            format!("The server does not take this connection (it answered {code})."),
+            NoticeAction::OpenSettings,
+        ),
         code => LinkEnd::Lost(format!("the server answered {code}")),
     }
 }

@@ -123,9 +123,7 @@ pub(crate) fn prompt(instructions: &str, items: &[Item]) -> Vec<Message> {
     }
     for turn in turns {
         match messages.last_mut() {
-            Some(before)
-                if before.author == turn.author && matches!(turn.author, Author::User | Author::Assistant) =>
-            {
+            Some(before) if before.author == turn.author && matches!(turn.author, Author::User | Author::Assistant) => {
                 let space = if before.text.is_empty() || turn.text.is_empty() { "" } else { " " };
                 before.text = format!("{}{space}{}", before.text, turn.text);
                 before.calls.extend(turn.calls);

@@ -1,6 +1,9 @@
 //! From appended audio to a user item with its words.
 
-use protocol::{ApiError, ContentPart, Item, Pcm16, Role, ServerEvent, TranscriptionError, TurnDetection};
+use protocol::{
+    ApiError, ContentPart, Item, Pcm16, Role, SAMPLE_RATE, ServerEvent, TranscriptionError, TranscriptionUsage,
+    TurnDetection,
+};
 
 use super::{
     EngineCore, Job, Output,
@@ -65,6 +68,8 @@ struct Turn {
     lost: Option<StageError>,
     /// Audio that is still to be written down, once the turn is over.
     rest: Option<Pcm16>,
+    /// Of the whole turn, once it is over.
+    frames: u64,
 }
 
 #[derive(Debug)]
@@ -295,6 +300,7 @@ impl EngineCore {
 
     /// A turn is over: its item enters the conversation, its words may still be on their way.
     fn finish_audio(&mut self, mut turn: Turn, end: u64) {
+        turn.frames = end.saturating_sub(turn.begin);
         let previous_item_id = self.context.last_id();
         let part = ContentPart::InputAudio { audio: None, transcript: None };
         let item = Item {
@@ -454,11 +460,13 @@ impl EngineCore {
                         self.send(ServerEvent::InputTranscriptionDelta { item_id, content_index: 0, delta });
                     }
                     let (item_id, transcript) = (item_id.clone(), words.clone());
+                    let usage =
+                        Some(TranscriptionUsage::Duration { seconds: turn.frames as f64 / f64::from(SAMPLE_RATE) });
                     self.send(ServerEvent::InputTranscriptionCompleted {
                         item_id,
                         content_index: 0,
                         transcript,
-                        usage: None,
+                        usage,
                     });
                 }
                 if words.is_empty() && !turn.by_client {
@@ -496,6 +504,7 @@ impl Turn {
             by_client: false,
             lost: None,
             rest: None,
+            frames: 0,
         }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use protocol::{
-    ApiError, At, ContentPart, Item, Modality, Pcm16, Response, ResponseStatus, Role, ServerEvent, StatusDetails, StreamPart,
-    TokenDetails, Usage,
+    ApiError, At, CallAt, ContentPart, Item, Modality, Pcm16, Response, ResponseStatus, Role, ServerEvent,
+    StatusDetails, StreamPart, TokenDetails, Usage,
 };
 
 use super::{Job, Output, chunker::Chunker, context::Spoken};
@@ -187,13 +187,12 @@ impl Running {
         self.emit(ServerEvent::FunctionCallArgumentsDelta { at, call_id, delta: arguments.to_owned() }, out);
     }
 
-    fn at_call(&self, n: usize) -> At {
+    fn at_call(&self, n: usize) -> CallAt {
         let call = &self.calls[n];
-        At {
+        CallAt {
             response_id: self.plan.response_id.clone(),
             item_id: call.item_id.clone(),
             output_index: call.output_index,
-            content_index: 0,
         }
     }
 

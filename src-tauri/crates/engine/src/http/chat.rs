@@ -259,9 +259,7 @@ fn message(message: &Message) -> Value {
     };
     let mut out = json!({ "role": role, "content": message.text });
     if !message.calls.is_empty() {
-        let call = |c: &crate::stages::Call| {
-            json!({ "id": c.call_id, "type": "function", "function": { "name": c.name, "arguments": c.arguments } })
-        };
+        let call = |c: &crate::stages::Call| json!({ "id": c.call_id, "type": "function", "function": { "name": c.name, "arguments": c.arguments } });
         out["tool_calls"] = message.calls.iter().map(call).collect();
         if message.text.is_empty() {
             out["content"] = Value::Null;

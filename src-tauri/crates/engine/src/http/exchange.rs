@@ -49,11 +49,7 @@ enum Head {
 ///
 /// # Errors
 /// Says in words what is wrong: the network, the key, the model.
-pub(super) fn ask(
-    what: &'static str,
-    ask: Ask,
-    cancelled: &dyn Fn() -> bool,
-) -> Result<Option<Answer>, StageError> {
+pub(super) fn ask(what: &'static str, ask: Ask, cancelled: &dyn Fn() -> bool) -> Result<Option<Answer>, StageError> {
     let agent: Agent = Agent::config_builder()
         .http_status_as_error(false)
         .timeout_resolve(Some(CONNECT))

@@ -66,11 +66,7 @@ impl Synthesizer for Speech {
     }
 }
 
-fn plain(
-    mut answer: Answer,
-    cancelled: &dyn Fn() -> bool,
-    on_speech: &mut dyn FnMut(Pcm16),
-) -> Result<(), StageError> {
+fn plain(mut answer: Answer, cancelled: &dyn Fn() -> bool, on_speech: &mut dyn FnMut(Pcm16)) -> Result<(), StageError> {
     // A sample may be cut in two.
     let mut carry = PcmCarry::default();
     let mut front = Vec::new();

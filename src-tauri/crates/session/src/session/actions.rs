@@ -7,9 +7,7 @@ use protocol::{
 };
 
 use super::{LINK, MODELS, PREVIEW, RESPONSE, Session};
-use crate::{
-    Action, NoticeAction, Output, Phase, Severity, Speaker, Turns, ViewEvent, conversation::Place,
-};
+use crate::{Action, NoticeAction, Output, Phase, Severity, Speaker, Turns, ViewEvent, conversation::Place};
 
 /// Notice about the talk key.
 const KEY: &str = "talk-key";
@@ -28,9 +26,7 @@ pub(super) enum Key {
         said: Vec<i16>,
     },
     /// Let go, and not told to any server yet.
-    Untold {
-        said: Vec<i16>,
-    },
+    Untold { said: Vec<i16> },
 }
 
 impl Key {

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use protocol::{
-    AudioConfig, ClientEvent, Codec, Eagerness, InputAudioConfig, Modality, OutputAudioConfig, Pcm16, SessionKind, Tool,
-    ToolChoice, Transcription, TurnDetection, Voice,
+    AudioConfig, ClientEvent, Codec, Eagerness, InputAudioConfig, Modality, OutputAudioConfig, Pcm16, SessionKind,
+    Tool, ToolChoice, Transcription, TurnDetection, Voice,
 };
 
 use super::{LINK, Session, actions::Key};
@@ -208,8 +208,7 @@ impl Session {
         if voice.is_some() {
             self.link_voice.clone_from(&voice);
         }
-        let output =
-            OutputAudioConfig { format: format(output_codec), voice: voice.map(Voice::Name), speed: None };
+        let output = OutputAudioConfig { format: format(output_codec), voice: voice.map(Voice::Name), speed: None };
         let tools = self.config.tools.iter().map(tool).collect();
         let session = protocol::Session {
             kind: Some(SessionKind::Realtime),

@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::{
-    ApiError, EngineState, Item, RateLimit, Response, ResponseStatus, Role, ServerEvent, StatusDetails,
-};
+use protocol::{ApiError, EngineState, Item, RateLimit, Response, ResponseStatus, Role, ServerEvent, StatusDetails};
 
 use super::{MODELS, PREVIEW, RESPONSE, Session};
 use crate::{

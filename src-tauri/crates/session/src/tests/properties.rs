@@ -115,7 +115,11 @@ impl World {
                     _ => {}
                 },
                 Output::Connect | Output::Disconnect => self.asked = 0,
-                Output::Mic { .. } | Output::EndSegment { .. } | Output::RunTool { .. } | Output::CancelTool { .. } | Output::View(_) => {}
+                Output::Mic { .. }
+                | Output::EndSegment { .. }
+                | Output::RunTool { .. }
+                | Output::CancelTool { .. }
+                | Output::View(_) => {}
             }
         }
     }
