@@ -5,10 +5,13 @@ use std::{
     collections::{BTreeMap, HashSet},
 };
 
-use assistant::prelude::{Action, Settings};
+use assistant::{
+    KeyState, ProbeReport,
+    prelude::{Action, Settings},
+};
 use ts_rs::{Config, TS, TypeVisitor};
 
-use crate::commands::{Catalog, ChannelMessage, CommandError, DeviceChoice};
+use crate::commands::{Catalog, ChannelMessage, CommandError, DeviceChoice, KeyKeep};
 
 /// Returns `ui/src/ipc/types.ts` as it must be.
 pub fn bindings() -> String {
@@ -20,6 +23,9 @@ pub fn bindings() -> String {
     types.visit::<Catalog>();
     types.visit::<DeviceChoice>();
     types.visit::<CommandError>();
+    types.visit::<KeyState>();
+    types.visit::<KeyKeep>();
+    types.visit::<ProbeReport>();
     let head = "// Written from the Rust types by `cargo xtask ui --types`; a test compares them.\n\n";
     format!("{head}{}", types.out.into_values().collect::<Vec<_>>().join("\n"))
 }

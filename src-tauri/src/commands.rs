@@ -2,8 +2,9 @@
 
 use std::sync::PoisonError;
 
-use assistant::{compose, prelude::*};
-use serde::Serialize;
+use assistant::{Keep, KeyState, ProbeReport, Server, compose, prelude::*, probe};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use tauri::{State, ipc::Channel};
 use ts_rs::TS;
 
@@ -44,6 +45,31 @@ pub(crate) enum ChannelMessage {
 pub(crate) struct Catalog {
     pub voices: Vec<VoiceChoice>,
     pub tones: Vec<ToneChoice>,
+    pub providers: Vec<ProviderChoice>,
+}
+
+/// A kind of server to choose.
+#[derive(Clone, Debug, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ProviderChoice {
+    pub id: String,
+    pub name: String,
+    /// To begin with; `<…>` is to be filled in.
+    pub url: String,
+    pub model: Option<String>,
+    /// None where any name goes.
+    pub voices: Vec<String>,
+    pub needs_key: bool,
+    /// The variable that the key is read from, too.
+    pub variable: String,
+}
+
+/// How a key is to be kept.
+#[derive(Clone, Copy, Debug, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum KeyKeep {
+    Keychain,
+    ThisRun,
 }
 
 /// A voice to choose.
@@ -127,7 +153,61 @@ pub(crate) fn catalog() -> Catalog {
         model: model(v).into(),
     });
     let tones = TONES.iter().map(|t| ToneChoice { id: t.id.into(), name: t.name.into(), prompt: t.prompt.into() });
-    Catalog { voices: voices.collect(), tones: tones.collect() }
+    let providers = PROFILES.iter().map(|p| ProviderChoice {
+        id: p.id.clone(),
+        name: p.name.clone(),
+        url: p.url.clone(),
+        model: p.model.clone(),
+        voices: p.voices.clone(),
+        needs_key: p.auth.needs_key(),
+        variable: assistant::variable(&p.id),
+    });
+    Catalog { voices: voices.collect(), tones: tones.collect(), providers: providers.collect() }
+}
+
+/// What the page may know of a key. Waits for the keychain; the window does not.
+#[tauri::command]
+pub(crate) async fn key_state(desktop: State<'_, Desktop>, account: String) -> Result<KeyState, CommandError> {
+    Ok(desktop.vault.state(&account).await)
+}
+
+/// The one way of a key, from the page inwards.
+#[tauri::command]
+pub(crate) async fn set_key(
+    desktop: State<'_, Desktop>,
+    account: String,
+    key: SecretString,
+    keep: KeyKeep,
+) -> Result<KeyState, CommandError> {
+    let keep = match keep {
+        KeyKeep::Keychain => Keep::InKeychain,
+        KeyKeep::ThisRun => Keep::ThisRun,
+    };
+    desktop.vault.set(&account, key, keep).await?;
+    Ok(desktop.vault.state(&account).await)
+}
+
+#[tauri::command]
+pub(crate) async fn clear_key(desktop: State<'_, Desktop>, account: String) -> Result<KeyState, CommandError> {
+    desktop.vault.clear(&account).await?;
+    Ok(desktop.vault.state(&account).await)
+}
+
+/// Tries the chosen server, and goes by what was found from then on.
+#[tauri::command]
+pub(crate) async fn probe_server(desktop: State<'_, Desktop>) -> Result<ProbeReport, CommandError> {
+    let settings = desktop.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let server = desktop::server(&settings, &desktop.paths, &desktop.vault)?;
+    let (Server::WebSocket(remote), EngineChoice::Server { url, .. }) = (server, settings.engine) else {
+        return Err(CommandError { message: "There is no server to try: this device answers.".into() });
+    };
+    let report = probe(remote).await;
+    if let Some(found) = &report.found {
+        let mut settings = desktop.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        settings.found.insert(url, found.clone());
+        apply_settings(desktop, settings).await?;
+    }
+    Ok(report)
 }
 
 /// Asks the system, which may take a while.

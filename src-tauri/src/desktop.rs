@@ -29,7 +29,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
             commands::catalog,
             commands::devices,
             commands::install_models,
-            commands::cancel_install
+            commands::cancel_install,
+            commands::key_state,
+            commands::set_key,
+            commands::clear_key,
+            commands::probe_server
         ])
         .on_window_event(|window, event| {
             if let WindowEvent::CloseRequested { api, .. } = event {

@@ -13,6 +13,10 @@ mod complaints;
 mod conversation;
 #[cfg(target_os = "linux")]
 mod desktop;
+#[cfg(target_os = "linux")]
+mod hostile;
+#[cfg(target_os = "linux")]
+mod keys;
 mod layers;
 mod pages;
 mod shell;

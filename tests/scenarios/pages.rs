@@ -11,8 +11,21 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
-const SCENES: &[&str] =
-    &["idle", "listening", "thinking", "speaking", "muted", "loading", "reconnecting", "models", "failure"];
+const SCENES: &[&str] = &[
+    "idle",
+    "listening",
+    "thinking",
+    "speaking",
+    "muted",
+    "loading",
+    "reconnecting",
+    "models",
+    "failure",
+    "server",
+    "stitched",
+    "key",
+    "wrongKey",
+];
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A process that ends with the test.

@@ -19,6 +19,15 @@ pub struct Window {
     home: PathBuf,
 }
 
+/// Where what is printed goes: into a file that the test names, else as it comes.
+fn printed(environment: &[(&str, &str)]) -> Stdio {
+    let named = environment.iter().find(|(name, _)| *name == "VIVAVOCE_TEST_PRINTED");
+    match named {
+        Some((_, path)) => std::fs::File::options().create(true).append(true).open(path).unwrap().into(),
+        None => Stdio::inherit(),
+    }
+}
+
 impl Window {
     /// Opens the app with its files under `home`.
     pub async fn open(home: &Path) -> Self {
@@ -35,7 +44,8 @@ impl Window {
             .env("TAURI_WEBVIEW_AUTOMATION", "true")
             .env("VIVAVOCE_HOME", home)
             .envs(environment.iter().copied())
-            .stdout(Stdio::null())
+            .stdout(printed(environment))
+            .stderr(printed(environment))
             .spawn()
             .expect("WebKitWebDriver is installed by `cargo xtask test`");
         let app = program("vivavoce");
@@ -122,7 +132,10 @@ impl Window {
     }
 
     fn kill(&self) {
-        let _ = Command::new("kill").arg("-9").args(self.processes()).status();
+        let processes = self.processes();
+        if !processes.is_empty() {
+            let _ = Command::new("kill").arg("-9").args(processes).status();
+        }
     }
 }
 

@@ -1,4 +1,6 @@
-import type { AgentState, NoticeAction, Phase } from './ipc/types';
+import type { AgentState, KeyKept, NoticeAction, Phase, ToolState, TurnChoice, Verdict } from './ipc/types';
+
+const dollars = (usd: number) => (usd < 0.01 ? `${(usd * 100).toFixed(2)} ¢` : `$${usd.toFixed(2)}`);
 
 /** Every word of the window. */
 export const strings = {
@@ -23,7 +25,23 @@ export const strings = {
   you: 'You', assistant: 'Vivavoce', unheard: 'not heard', failed: 'could not be written down',
   empty: 'Press Talk and speak, or type.',
   latency: (ms: number) => `Last answer after ${(ms / 1000).toFixed(1)} s`,
-  latencyDetail: (turn: number, audio: number | null) => `turn taken after ${turn} ms, first audio after ${audio ?? '?'} ms`,
-  notice: { retry: 'Try again', installModels: 'Fetch models', chooseDevice: 'Choose device', dismiss: 'Dismiss' } satisfies Record<NoticeAction, string>,
+  waterfall: 'Where the time went', spread: (p50: number, p95: number, turns: number) => `Half of ${turns} answers came within ${(p50 / 1000).toFixed(1)} s, 95 of 100 within ${(p95 / 1000).toFixed(1)} s.`,
+  steps: { endOfTurnMs: 'Turn taken', commitMs: 'Words handed over', responseMs: 'Answer begun', firstAudioMs: 'First audio', firstHeardMs: 'At the speaker' },
+  ms: (ms: number) => `${ms} ms`,
+  cost: (total: number, saved: number | null) => `${dollars(total)} so far${saved ? `, ${dollars(saved)} saved by the cache` : ''}`,
+  costDetail: (input: number, cached: number, output: number, asOf: string | null) => `${input} tokens read, ${cached} of them from the cache; ${output} written. Prices of ${asOf ?? 'no date'}.`,
+  tokens: (input: number, output: number) => `${input} tokens read, ${output} written`,
+  tools: { streaming: 'being written', waiting: 'waits', running: 'runs', done: 'done', failed: 'failed', dropped: 'not run' } satisfies Record<ToolState, string>,
+  toolResult: 'Result',
+  holdToTalk: 'Hold to talk', holding: 'Let go when you have finished',
+  engine: 'Who answers', engines: { onDevice: 'This device', server: 'A Realtime server', stitched: 'Three steps (write down, answer, read aloud)' },
+  provider: 'Server', address: 'Address', model: 'Model', defaultModel: 'the server’s own', lowBandwidth: 'Low bandwidth (telephone quality)',
+  turns: 'Turns', turnChoices: { semantic: 'When you have finished', patient: 'When you have surely finished', silence: 'After a silence', pushToTalk: 'With the talk key' } satisfies Record<TurnChoice, string>,
+  stages: { ears: 'Writes down', mind: 'Answers', mouth: 'Reads aloud' }, stageKinds: { onDevice: 'This device', http: 'By HTTP', realtime: 'A Realtime server' },
+  key: 'Key', keyFor: (name: string) => `Key for ${name}`, keyMissing: 'None', keySave: 'Keep in the keychain', keyThisRun: 'Use for this run only', keyClear: 'Remove',
+  keyPresent: (last4: string, kept: KeyKept) => `${last4 ? `…${last4}, ` : ''}${{ keychain: 'in the keychain', thisRun: 'for this run only', environment: 'from the environment' }[kept]}`,
+  keyRejected: (last4: string) => `${last4 ? `…${last4} ` : ''}was rejected by the server`, keyReading: 'Asking the keychain…', keyVariable: (name: string) => `Or set ${name} before you start Vivavoce.`,
+  probe: 'Test this server', probing: 'Asking a few short questions…', verdicts: { yes: 'yes', no: 'no', unknown: '?' } satisfies Record<Verdict, string>,
+  notice: { retry: 'Try again', installModels: 'Fetch models', chooseDevice: 'Choose device', openSettings: 'Open settings', dismiss: 'Dismiss' } satisfies Record<NoticeAction, string>,
   close: 'Dismiss',
 };

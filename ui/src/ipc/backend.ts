@@ -1,4 +1,4 @@
-import type { Action, Catalog, ChannelMessage, DeviceChoice, Settings } from './types';
+import type { Action, Catalog, ChannelMessage, DeviceChoice, KeyKeep, KeyState, ProbeReport, Settings } from './types';
 
 /** All that the page can ask of the program; the program answers over one channel. */
 export interface Backend {
@@ -10,4 +10,8 @@ export interface Backend {
   devices(): Promise<DeviceChoice[]>;
   installModels(ids: string[]): Promise<void>;
   cancelInstall(): Promise<void>;
+  keyState(account: string): Promise<KeyState>;
+  setKey(account: string, key: string, keep: KeyKeep): Promise<KeyState>;
+  clearKey(account: string): Promise<KeyState>;
+  probeServer(): Promise<ProbeReport>;
 }

@@ -1,12 +1,14 @@
 import type { Backend } from './backend';
-import type { Action, Catalog, ItemView, ModelView, Settings, Snapshot, StatusView } from './types';
+import type { Action, Catalog, EngineChoice, ItemView, KeyState, ModelView, ProbeReport, Settings, Snapshot, StatusView, ToolView, UsageView } from './types';
 
 /** The page without a program behind it: scenes for tests, screenshots and `npm run dev`. */
 export function fake(scene: string): Backend & { actions: Action[] } {
   const actions: Action[] = [];
+  let key: KeyState = scene === 'wrongKey' ? { type: 'rejected', last4: '9f3c' } : { type: 'missing' };
   let settings: Settings = {
     version: 1, voice: 'heart', tone: 'neutral', prompts: {},
-    inputDevice: null, outputDevice: null, engine: { type: 'onDevice' },
+    inputDevice: null, outputDevice: null, engine: engines[scene] ?? { type: 'onDevice' }, turns: scene === 'key' ? 'pushToTalk' : 'semantic',
+    voices: {}, found: {},
   };
   return {
     actions,
@@ -24,6 +26,10 @@ export function fake(scene: string): Backend & { actions: Action[] } {
     ],
     installModels: async () => {},
     cancelInstall: async () => {},
+    keyState: async () => key,
+    setKey: async (_account, text, keep) => (key = { type: 'present', last4: text.slice(-4), kept: keep }),
+    clearKey: async () => (key = { type: 'missing' }),
+    probeServer: async () => report,
   };
 }
 
@@ -34,7 +40,11 @@ const catalog: Catalog = {
   ],
   tones: [
     { id: 'neutral', name: 'Neutral', prompt: 'You are Vivavoce, a helpful voice assistant.' },
-    { id: 'pirate', name: 'Pirate', prompt: 'You are Vivavoce, a cheerful old pirate.' },
+    { id: 'storyteller', name: 'Storyteller', prompt: 'You are Vivavoce, a storyteller by the fire.' },
+  ],
+  providers: [
+    { id: 'openai', name: 'OpenAI', url: 'wss://api.openai.com/v1/realtime', model: 'gpt-realtime-2.1', voices: ['marin', 'cedar'], needsKey: true, variable: 'OPENAI_API_KEY' },
+    { id: 'other', name: 'Other server', url: 'ws://127.0.0.1:8000/v1/realtime', model: null, voices: [], needsKey: false, variable: 'VIVAVOCE_OTHER_KEY' },
   ],
 };
 
@@ -47,7 +57,7 @@ const model = (id: string, name: string, state: ModelView['state'], required = t
 });
 
 const status = (more: Partial<StatusView>): StatusView => ({
-  phase: 'live', agent: 'listening', micOpen: true, muted: false, userSpeaking: false, loading: null, ...more,
+  phase: 'live', agent: 'listening', micOpen: true, muted: false, userSpeaking: false, talkKey: false, loading: null, ...more,
 });
 
 const talk: ItemView[] = [
@@ -58,15 +68,40 @@ const talk: ItemView[] = [
   item('3', 2, 'user', 'And how many moons does it have?'),
 ];
 
+const latency = { endOfTurnMs: 310, commitMs: 312, responseMs: 320, firstAudioMs: 880, firstHeardMs: 910, p50Ms: 905, p95Ms: 1240, turns: 12 };
+const server = (provider: string): EngineChoice => ({ type: 'server', url: 'wss://api.openai.com/v1/realtime', provider, model: null, lowBandwidth: false });
+const engines: Record<string, EngineChoice | undefined> = {
+  server: server('openai'), wrongKey: server('openai'), key: server('openai'),
+  stitched: {
+    type: 'stitched', ears: { type: 'onDevice' },
+    mind: { type: 'http', url: 'http://127.0.0.1:11434/v1', model: 'llama3.2', voice: '', account: '' },
+    mouth: { type: 'realtime', url: 'wss://api.openai.com/v1/realtime', model: 'gpt-realtime-2.1-mini', voice: 'marin', account: 'openai' },
+  },
+};
+const report: ProbeReport = {
+  found: null,
+  checks: [
+    { what: 'greets', verdict: 'yes', seen: 'session.created' },
+    { what: 'cuts to what was heard', verdict: 'no', seen: 'no answer; passed over' },
+  ],
+};
+const tool = (id: string, position: number, name: string, more: Partial<ToolView>): ToolView => ({
+  id, position, name, callId: `call_${id}`, arguments: '{}', state: 'done', output: null, ...more,
+});
+const usage: UsageView = {
+  responses: 3, inputTokens: 2140, cachedTokens: 1536, outputTokens: 402, lastUsd: 0.0072, totalUsd: 0.0214,
+  transcriptionUsd: 0.0009, savedUsd: 0.0431, pricesAsOf: '2026-11-22',
+};
+
 const installed = [model('qwen-0.5b', 'Qwen2.5 0.5B', { type: 'installed' })];
 const snapshot = (more: Partial<StatusView>, rest: Partial<Snapshot['view']> = {}, models = installed): Snapshot => ({
-  view: { status: status(more), items: talk, notices: [], latency: null, voiceDelays: { bf_emma: 1240 }, ...rest },
+  view: { status: status(more), items: talk, tools: [], usage: null, notices: [], latency: null, voiceDelays: { bf_emma: 1240 }, ...rest },
   models,
 });
 
 export const scenes: Record<string, Snapshot> = {
   idle: snapshot({ phase: 'idle', agent: 'idle', micOpen: false }, { items: [] }),
-  listening: snapshot({}, { latency: { endOfTurnMs: 310, responseMs: 320, firstAudioMs: 880, firstHeardMs: 910 } }),
+  listening: snapshot({}, { latency: latency }),
   thinking: snapshot({ agent: 'thinking' }),
   speaking: snapshot({ agent: 'speaking' }, { items: [...talk, item('4', 3, 'assistant', 'It has at least ninety-five', { state: 'partial' })] }),
   muted: snapshot({ muted: true }),
@@ -81,6 +116,18 @@ export const scenes: Record<string, Snapshot> = {
     model('qwen-0.5b', 'Qwen2.5 0.5B', { type: 'downloading', doneBytes: 120_000_000 }),
     model('kokoro', 'Kokoro 82M with 28 English voices', { type: 'missing' }, false),
   ]),
+  server: snapshot({}, {
+    usage, latency,
+    tools: [
+      tool('t1', 3, 'set_timer', { arguments: '{"seconds":300,"label":"tea"}', output: '{"set":true}' }),
+      tool('t2', 4, 'recall', { arguments: '{"query":"moo', state: 'streaming' }),
+    ],
+  }),
+  stitched: snapshot({ agent: 'thinking' }, { latency }),
+  key: snapshot({ talkKey: true, userSpeaking: true }),
+  wrongKey: snapshot({ phase: 'idle', agent: 'idle', micOpen: false }, {
+    notices: [{ id: 'link', severity: 'error', action: 'openSettings', text: 'The server rejected the key.' }],
+  }),
   failure: snapshot({ phase: 'idle', agent: 'idle', micOpen: false }, {
     notices: [{ id: 'microphone', severity: 'error', action: 'chooseDevice', text: 'No microphone was found. You can still type.' }],
   }),

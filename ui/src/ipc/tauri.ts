@@ -11,4 +11,8 @@ export const tauri: Backend = {
   devices: () => invoke('devices'),
   installModels: (ids) => invoke('install_models', { ids }),
   cancelInstall: () => invoke('cancel_install'),
+  keyState: (account) => invoke('key_state', { account }),
+  setKey: (account, key, keep) => invoke('set_key', { account, key, keep }),
+  clearKey: (account) => invoke('clear_key', { account }),
+  probeServer: () => invoke('probe_server'),
 };

@@ -20,9 +20,23 @@ voice: string, };
 
 export type AgentState = "idle" | "listening" | "thinking" | "speaking";
 
-export type Catalog = { voices: Array<VoiceChoice>, tones: Array<ToneChoice>, };
+export type Catalog = { voices: Array<VoiceChoice>, tones: Array<ToneChoice>, providers: Array<ProviderChoice>, };
 
 export type ChannelMessage = { "type": "snapshot", snapshot: Snapshot, } | { "type": "event", event: ViewEvent, };
+
+export type Check = { 
+/**
+ * What, in words.
+ */
+what: string, 
+/**
+ * What became of it.
+ */
+verdict: Verdict, 
+/**
+ * What was seen.
+ */
+seen: string, };
 
 export type CommandError = { message: string, };
 
@@ -58,6 +72,36 @@ mind: StageChoice,
  */
 mouth: StageChoice, };
 
+export type FoundProfile = { 
+/**
+ * How it wants to be spoken to, by the dialect's name.
+ */
+dialect: string | null, 
+/**
+ * Whether `semantic_vad` is known.
+ */
+semanticVad: boolean, 
+/**
+ * Whether `conversation.item.truncate` is understood.
+ */
+supportsTruncate: boolean, 
+/**
+ * Whether `response.cancel` is understood.
+ */
+supportsCancel: boolean, 
+/**
+ * Whether a cancelled response ends with `response.done`.
+ */
+supportsCancelDone: boolean, 
+/**
+ * Whether `response.create` may stand beside the conversation.
+ */
+supportsOutOfBand: boolean, 
+/**
+ * Frames per second that it takes.
+ */
+inRate: number, };
+
 export type ItemState = "partial" | "final" | "interrupted" | "failed";
 
 export type ItemView = { 
@@ -85,6 +129,28 @@ heardChars: number | null,
  * Where it stands.
  */
 state: ItemState, };
+
+export type KeyKeep = "keychain" | "thisRun";
+
+export type KeyKept = "keychain" | "thisRun" | "environment";
+
+export type KeyState = { "type": "missing" } | { "type": "present", 
+/**
+ * Its last four characters; empty for a short one.
+ */
+last4: string, 
+/**
+ * Where it comes from.
+ */
+kept: KeyKept, } | { "type": "rejected", 
+/**
+ * Its last four characters; empty for a short one.
+ */
+last4: string, } | { "type": "unavailable", 
+/**
+ * Why, in words.
+ */
+words: string, };
 
 export type LatencyView = { 
 /**
@@ -195,6 +261,30 @@ text: string,
 action: NoticeAction, };
 
 export type Phase = "idle" | "connecting" | "configuring" | "live" | "reconnecting";
+
+export type ProbeReport = { 
+/**
+ * In the order they were tried.
+ */
+checks: Array<Check>, 
+/**
+ * What a conversation with this server goes by; none if there can be none.
+ */
+found: FoundProfile | null, };
+
+export type ProviderChoice = { id: string, name: string, 
+/**
+ * To begin with; `<…>` is to be filled in.
+ */
+url: string, model: string | null, 
+/**
+ * None where any name goes.
+ */
+voices: Array<string>, needsKey: boolean, 
+/**
+ * The variable that the key is read from, too.
+ */
+variable: string, };
 
 export type Settings = { 
 /**
@@ -381,6 +471,8 @@ savedUsd: number | null,
  * The day the prices were read.
  */
 pricesAsOf: string | null, };
+
+export type Verdict = "yes" | "no" | "unknown";
 
 export type View = { 
 /**

@@ -1,9 +1,11 @@
-import type { ChannelMessage, ItemView, LatencyView, ModelView, NoticeView, StatusView, ViewEvent } from '../ipc/types';
+import type { ChannelMessage, ItemView, LatencyView, ModelView, NoticeView, StatusView, ToolView, UsageView, ViewEvent } from '../ipc/types';
 
 /** What the page shows: a copy of the program's view, rebuilt from the channel. */
 export interface PageState {
   status: StatusView;
   items: ItemView[];
+  tools: ToolView[];
+  usage: UsageView | null;
   notices: NoticeView[];
   models: ModelView[];
   latency: LatencyView | null;
@@ -13,8 +15,8 @@ export interface PageState {
 }
 
 export const empty: PageState = {
-  status: { phase: 'idle', agent: 'idle', micOpen: false, muted: false, userSpeaking: false, loading: null },
-  items: [], notices: [], models: [], latency: null, voiceDelays: {}, inputDbfs: -100, outputDbfs: -100,
+  status: { phase: 'idle', agent: 'idle', micOpen: false, muted: false, userSpeaking: false, talkKey: false, loading: null },
+  items: [], tools: [], usage: null, notices: [], models: [], latency: null, voiceDelays: {}, inputDbfs: -100, outputDbfs: -100,
 };
 
 export function reduce(state: PageState, message: ChannelMessage): PageState {
@@ -27,8 +29,11 @@ function apply(state: PageState, event: ViewEvent): PageState {
   switch (event.type) {
     case 'status': return { ...state, status: event.status };
     case 'item': return { ...state, items: ordered(upsert(state.items, event.item)) };
-    case 'itemRemoved': return { ...state, items: state.items.filter((i) => i.id !== event.id) };
-    case 'cleared': return { ...state, items: [] };
+    case 'tool': return { ...state, tools: upsert(state.tools, event.tool) };
+    case 'usage': return { ...state, usage: event.usage };
+    case 'itemRemoved':
+      return { ...state, items: state.items.filter((i) => i.id !== event.id), tools: state.tools.filter((t) => t.id !== event.id) };
+    case 'cleared': return { ...state, items: [], tools: [], usage: null, latency: null };
     case 'notice': return { ...state, notices: upsert(state.notices, event.notice) };
     case 'noticeGone': return { ...state, notices: state.notices.filter((n) => n.id !== event.id) };
     case 'latency': return { ...state, latency: event.latency };

@@ -7,12 +7,16 @@ pub mod compose;
 mod controller;
 mod keys;
 mod link;
+mod logging;
 pub mod models;
+mod probe;
 mod tools;
 
 pub use controller::{Assistant, Observed, Observer, Setup};
 pub use keys::{Keep, KeyError, KeyKept, KeySource, KeyState, Vault, variable};
 pub use link::{Remote, Server, Stitched};
+pub use logging::log_filter;
+pub use probe::{Check, ProbeReport, Verdict, probe};
 pub use tools::shipped_tools;
 
 /// What the window and the terminal need of the crates below.

@@ -7,7 +7,7 @@ mod wire;
 use std::{path::PathBuf, process::Stdio, sync::Arc};
 
 use engine::{Host, StageLoaders};
-use protocol::{ClientEvent, ParseError, ServerEvent};
+use protocol::{ClientEvent, Dialect, ParseError, ServerEvent};
 use session::{LinkEnd, NoticeAction};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -128,6 +128,11 @@ impl Link {
         }
     }
 
+    /// Returns how the server is spoken to.
+    pub fn dialect(&self) -> Dialect {
+        self.wire.dialect()
+    }
+
     /// Reads a message of the server.
     pub fn read(&mut self, text: &str) -> Result<ServerEvent, ParseError> {
         self.wire.read(text)
@@ -148,6 +153,14 @@ impl Outgoing {
             message = self.urgent.recv() => message,
             message = self.ordered.recv() => message,
         }
+    }
+}
+
+/// Returns why a link ended, in words.
+pub(crate) fn end_words(end: &LinkEnd) -> String {
+    match end {
+        LinkEnd::Lost(words) | LinkEnd::Refused { words, .. } => words.clone(),
+        LinkEnd::Expired => "the session had no time left".into(),
     }
 }
 

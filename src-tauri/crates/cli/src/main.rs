@@ -6,6 +6,7 @@ mod converse;
 mod doctor;
 mod events;
 mod models;
+mod probe;
 mod run;
 mod serve;
 mod talk;
@@ -48,6 +49,8 @@ enum Command {
     Devices,
     /// List models, or install and check them.
     Models(models::Args),
+    /// Find out what a Realtime server does and does not, and keep it for later conversations.
+    Probe(probe::Args),
     /// Say what works on this machine and what does not, with what helps.
     Doctor,
     /// Measure the latency of this machine, for some minutes.
@@ -85,7 +88,7 @@ pub(crate) enum Exit {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_env_filter(assistant::log_filter(&std::env::var("RUST_LOG").unwrap_or_else(|_| "error".into())))
         .with_writer(std::io::stderr)
         .init();
     if let Command::Engine { models, stitched } = cli.command {
@@ -106,6 +109,7 @@ fn main() -> ExitCode {
             Command::Serve { port } => serve::serve(port, json).await,
             Command::Devices => doctor::devices(json),
             Command::Models(args) => models::models(args, json).await,
+            Command::Probe(args) => probe::run(args, json).await,
             Command::Doctor => doctor::doctor(json),
             Command::Bench(args) => bench::bench(&args, json),
             Command::Engine { .. } => Exit::Done,

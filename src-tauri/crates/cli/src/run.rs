@@ -2,7 +2,7 @@
 
 use std::{io::Write, path::PathBuf};
 
-use assistant::{Server, Vault, compose, prelude::*};
+use assistant::{KeySource, Server, Vault, compose, prelude::*};
 use serde_json::{Value, json};
 
 use crate::Exit;
@@ -122,6 +122,11 @@ pub(crate) fn provider_of(url: &str) -> String {
         None if url.contains(".openai.azure.com") => "azure".into(),
         None => "other".into(),
     }
+}
+
+/// Returns where the key of a kind of server comes from.
+pub(crate) fn key_of(provider: &str) -> KeySource {
+    KeySource::Vault(Vault::start(), provider.to_owned())
 }
 
 fn stage(name: &str, argument: Option<&str>) -> Result<StageChoice, String> {

@@ -48,6 +48,11 @@ impl Wire {
         Self::new(Some(Dialect::Ga), Codec::default(), Codec::default())
     }
 
+    /// Returns how the server is spoken to, as far as it is known.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect.unwrap_or_default()
+    }
+
     /// Returns the message for an event; none if it waits for more.
     pub fn write(&mut self, event: &ClientEvent, event_id: &str) -> Option<String> {
         let dialect = self.dialect.unwrap_or_default();
