@@ -10,7 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("audio", &["protocol", "cpal"]),
     ("store", &["keyring", "rusqlite"]),
     ("assistant", &["protocol", "session", "engine", "audio", "store", "tokio", "tokio-tungstenite"]),
-    ("cli", &["protocol", "session", "engine", "audio", "store", "assistant", "tokio"]),
+    ("cli", &["protocol", "session", "engine", "audio", "store", "assistant", "tokio", "tokio-tungstenite"]),
     ("xtask", &[]),
 ];
 

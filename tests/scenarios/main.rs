@@ -18,6 +18,7 @@ mod hostile;
 #[cfg(target_os = "linux")]
 mod keys;
 mod layers;
+mod loopback;
 mod pages;
 mod shell;
 mod threads;

@@ -96,6 +96,13 @@ async fn every_scene_is_readable_light_and_dark() {
                 return (c[0] + c[1] + c[2]) / 3";
             let brightness = page.execute(script, Vec::new()).await.unwrap().as_f64().unwrap();
             assert_eq!(brightness < 128.0, dark, "{scene}, {name}: the page's brightness is {brightness}");
+            if let Some(folder) = std::env::var_os("VIVAVOCE_PICTURES") {
+                let png = page.screenshot().await.unwrap();
+                std::fs::write(Path::new(&folder).join(format!("scene-{scene}-{name}.png")), png).unwrap();
+            }
+            // What is folded away must be readable, too.
+            let unfold = "document.querySelectorAll('details').forEach((d) => { d.open = true; })";
+            page.execute(unfold, Vec::new()).await.unwrap();
             page.execute(&axe, Vec::new()).await.unwrap();
             let script = "const done = arguments[arguments.length - 1];
                 axe.run().then((r) => done(r.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' ')}`)))";
@@ -103,7 +110,7 @@ async fn every_scene_is_readable_light_and_dark() {
             wrong.extend(violations.as_array().into_iter().flatten().map(|v| format!("{scene}, {name}: {}", words(v))));
             if let Some(folder) = std::env::var_os("VIVAVOCE_PICTURES") {
                 let png = page.screenshot().await.unwrap();
-                std::fs::write(Path::new(&folder).join(format!("scene-{scene}-{name}.png")), png).unwrap();
+                std::fs::write(Path::new(&folder).join(format!("scene-{scene}-{name}-unfolded.png")), png).unwrap();
             }
         }
         page.close().await.unwrap();

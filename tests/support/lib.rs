@@ -76,6 +76,8 @@ pub fn start_converse(home: &Path, audio: &Path, more: &[&str]) -> Running {
     let (out, events) = (dir.path().join("out.wav"), dir.path().join("events.jsonl"));
     let process = Command::new(program("vivavoce-cli"))
         .env("VIVAVOCE_HOME", home)
+        // The key of a server of one's own; our tests' servers take this one.
+        .env("VIVAVOCE_OTHER_KEY", "token")
         .args(["converse", "--audio", audio.to_str().unwrap(), "--out", out.to_str().unwrap()])
         .args(["--events", events.to_str().unwrap()])
         .args(more)

@@ -57,6 +57,8 @@ pub enum Observed<'a> {
     Unreadable(&'a ParseError),
     /// To the windows.
     View(&'a ViewEvent),
+    /// Audio was handed to the speaker.
+    Played,
     /// A recording played as microphone has ended.
     InputEnded,
 }
@@ -368,7 +370,10 @@ impl Controller {
                     self.mic_open = open;
                     self.audio.send(Command::Mic { open });
                 }
-                Output::Play { segment, pcm } => self.audio.send(Command::Play { segment: Segment(segment.0), pcm }),
+                Output::Play { segment, pcm } => {
+                    self.audio.send(Command::Play { segment: Segment(segment.0), pcm });
+                    self.observe(Observed::Played);
+                }
                 Output::EndSegment { segment } => self.audio.send(Command::EndSegment { segment: Segment(segment.0) }),
                 Output::Flush { generation } => self.audio.send(Command::Flush { generation }),
                 Output::RunTool { call_id, name, arguments } => self.tools.run(call_id, name, arguments),

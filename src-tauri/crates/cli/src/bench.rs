@@ -3,6 +3,7 @@
 
 mod memory;
 mod soak;
+mod wire;
 
 use std::{
     io,
@@ -47,6 +48,9 @@ pub(crate) struct Args {
     /// Instead, talk for so many minutes, and report drift, memory and gaps in the sound.
     #[arg(long)]
     soak: Option<usize>,
+    /// Instead, measure what the client itself costs, without models.
+    #[arg(long)]
+    wire: bool,
 }
 
 /// When the steps of one turn happened, in milliseconds after the question's last sample.
@@ -61,6 +65,7 @@ struct Turn {
 pub(crate) fn bench(args: &Args, json: bool) -> Exit {
     let measured = match args.soak {
         Some(minutes) => soak::soak(minutes.max(1), json),
+        None if args.wire => wire::wire(json),
         None => measure(args.turns.max(1), json),
     };
     match measured {

@@ -68,7 +68,7 @@ pub(crate) async fn converse(args: Args, json: bool) -> Exit {
         let _ = match observed {
             Observed::View(event) => marks.send(Mark::View(event.clone())),
             Observed::InputEnded => marks.send(Mark::InputEnded),
-            Observed::Sent(_) | Observed::Received(_) | Observed::Unreadable(_) => Ok(()),
+            Observed::Sent(_) | Observed::Received(_) | Observed::Unreadable(_) | Observed::Played => Ok(()),
         };
     };
     let assistant = Assistant::start(Setup {
@@ -87,10 +87,11 @@ pub(crate) async fn converse(args: Args, json: bool) -> Exit {
         log.start();
     }
     clock.start();
-    let exit = follow(&mut marked).await;
+    let mut turns = Vec::new();
+    let exit = follow(&mut marked, &mut turns).await;
     let mut broken = false;
     if let Some((view, _, _)) = assistant.subscribe().await {
-        print(&view, json);
+        print(&view, &turns, json);
         broken = view.notices.iter().any(|n| n.severity == Severity::Error);
     }
     assistant.act(Action::StopTalk).await;
@@ -125,7 +126,7 @@ async fn ready(marked: &mut mpsc::UnboundedReceiver<Mark>) -> Result<(), String>
 }
 
 /// Follows the conversation to its end: the input is over, and nobody has said anything for a while.
-async fn follow(marked: &mut mpsc::UnboundedReceiver<Mark>) -> Exit {
+async fn follow(marked: &mut mpsc::UnboundedReceiver<Mark>, turns: &mut Vec<Turn>) -> Exit {
     let mut limit = None;
     let mut busy = false;
     let mut quiet_since = Instant::now();
@@ -154,12 +155,54 @@ async fn follow(marked: &mut mpsc::UnboundedReceiver<Mark>) -> Exit {
                     return Exit::Failed;
                 }
             }
+            Ok(Some(Mark::View(ViewEvent::Latency { latency }))) => turns.push(Turn::Heard(latency)),
+            Ok(Some(Mark::View(ViewEvent::Usage { usage }))) => turns.push(Turn::Cost(usage)),
             Ok(Some(Mark::View(_))) => {}
         }
     }
 }
 
-fn print(view: &View, json: bool) {
+/// What is told of a turn, in the order it became known.
+enum Turn {
+    Heard(LatencyView),
+    Cost(UsageView),
+}
+
+impl Turn {
+    fn print(&self, json: bool) {
+        match self {
+            Self::Heard(l) => {
+                let step = |ms: Option<u32>| ms.map_or("?".to_owned(), |ms| ms.to_string());
+                let words = format!(
+                    "Turn {}: first sound {} ms after the last word (turn taken {}, handed over {}, answer begun {}, first audio {})",
+                    l.turns,
+                    l.first_heard_ms,
+                    l.end_of_turn_ms,
+                    step(l.commit_ms),
+                    step(l.response_ms),
+                    step(l.first_audio_ms)
+                );
+                say(json, &words, &json!({ "latency": l }));
+            }
+            Self::Cost(u) => {
+                let dollars = |usd: Option<f64>| usd.map_or("no price known".to_owned(), |usd| format!("${usd:.4}"));
+                let words = format!(
+                    "Answer {}: {}, in all {}, saved by the cache {}; {} tokens read so far, {} of them cached, {} written",
+                    u.responses,
+                    dollars(u.last_usd),
+                    dollars(u.total_usd),
+                    dollars(u.saved_usd),
+                    u.input_tokens,
+                    u.cached_tokens,
+                    u.output_tokens
+                );
+                say(json, &words, &json!({ "usage": u }));
+            }
+        }
+    }
+}
+
+fn print(view: &View, turns: &[Turn], json: bool) {
     for item in &view.items {
         let who = match item.speaker {
             Speaker::User => "You",
@@ -169,10 +212,7 @@ fn print(view: &View, json: bool) {
         let cut = if heard.len() < item.text.len() { " …(interrupted)" } else { "" };
         say(json, &format!("{who}: {}{cut}", heard.trim()), &json!({ "item": item }));
     }
-    if let Some(latency) = &view.latency {
-        let words = format!("Last answer: first sound {} ms after the end of the question.", latency.first_heard_ms);
-        say(json, &words, &json!({ "latency": latency }));
-    }
+    turns.iter().for_each(|turn| turn.print(json));
     for notice in &view.notices {
         say(json, &format!("Note: {}", notice.text), &json!({ "notice": notice }));
     }

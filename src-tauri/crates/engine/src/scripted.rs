@@ -17,6 +17,8 @@ use crate::{
 pub struct Script {
     /// What every utterance is heard as.
     pub heard: String,
+    /// What the first utterances are heard as, one after the other, before `heard`.
+    pub heard_first: Vec<String>,
     /// What is answered to a user message that contains the key; else "You said: …".
     pub answers: Vec<(String, String)>,
     /// What is called, with which arguments, for a user message that contains the key.
@@ -33,6 +35,7 @@ impl Default for Script {
     fn default() -> Self {
         Self {
             heard: "Hello there.".into(),
+            heard_first: Vec::new(),
             answers: Vec::new(),
             calls: Vec::new(),
             ms_per_char: 50,
@@ -79,11 +82,18 @@ impl TurnJudge for ScriptedJudge {
 
 struct ScriptedTranscriber {
     heard: String,
+    first: std::collections::VecDeque<String>,
+    /// Longest piece of the utterance so far: a shorter one begins another.
+    length: usize,
 }
 
 impl Transcriber for ScriptedTranscriber {
-    fn transcribe(&mut self, _pcm: &Pcm16) -> Result<String, StageError> {
-        Ok(self.heard.clone())
+    fn transcribe(&mut self, pcm: &Pcm16) -> Result<String, StageError> {
+        if pcm.0.len() < self.length {
+            self.first.pop_front();
+        }
+        self.length = pcm.0.len();
+        Ok(self.first.front().unwrap_or(&self.heard).clone())
     }
 }
 
@@ -151,13 +161,16 @@ pub fn loaders(script: Script) -> StageLoaders {
     let check = move |what: &str| {
         if broken == Some(what) { Err(StageError(format!("the {what} is broken by the script"))) } else { Ok(()) }
     };
-    let Script { heard, answers, calls, ms_per_char, ms_per_word, .. } = script;
+    let Script { heard, heard_first, answers, calls, ms_per_char, ms_per_word, .. } = script;
     StageLoaders {
         detector: Box::new(move || {
             check("speech detector").map(|()| Box::new(ScriptedDetector { pending: Vec::new(), end: 0 }) as _)
         }),
         judge: Box::new(move || check("end-of-turn model").map(|()| Box::new(ScriptedJudge) as _)),
-        transcriber: Box::new(move || check("transcriber").map(|()| Box::new(ScriptedTranscriber { heard }) as _)),
+        transcriber: Box::new(move || {
+            check("transcriber")
+                .map(|()| Box::new(ScriptedTranscriber { heard, first: heard_first.into(), length: 0 }) as _)
+        }),
         language_model: Box::new(move || {
             check("language model").map(|()| Box::new(ScriptedModel { answers, calls, ms_per_word }) as _)
         }),

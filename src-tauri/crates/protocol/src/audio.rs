@@ -73,14 +73,17 @@ pub struct PcmCarry(Option<u8>);
 impl PcmCarry {
     /// Returns the samples that `bytes` complete.
     pub fn decode(&mut self, bytes: &AudioBytes) -> Pcm16 {
-        let mut all = self.0.take().into_iter().chain(bytes.0.iter().copied());
         let mut samples = Vec::with_capacity(bytes.0.len() / 2 + 1);
-        while let Some(low) = all.next() {
-            match all.next() {
-                Some(high) => samples.push(i16::from_le_bytes([low, high])),
-                None => self.0 = Some(low),
-            }
+        let mut rest = bytes.0.as_slice();
+        if let (Some(low), Some((high, behind))) = (self.0, rest.split_first()) {
+            samples.push(i16::from_le_bytes([low, *high]));
+            (self.0, rest) = (None, behind);
         }
+        let pairs = rest.chunks_exact(2);
+        if let [low] = pairs.remainder() {
+            self.0 = Some(*low);
+        }
+        samples.extend(pairs.map(|pair| i16::from_le_bytes([pair[0], pair[1]])));
         Pcm16(samples)
     }
 }

@@ -283,8 +283,11 @@ impl Session {
     fn ask(&mut self, now: Instant) {
         self.answer_due = None;
         self.retry_at = None;
-        let say = self.responses.request(now);
-        self.say(say);
+        // Without a link, the replay to the next server asks.
+        if self.connection.phase == Phase::Live {
+            let say = self.responses.request(now);
+            self.say(say);
+        }
     }
 
     fn handle_timeout(&mut self, now: Instant) {

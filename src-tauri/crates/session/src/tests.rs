@@ -45,9 +45,16 @@ impl Rig {
     }
 
     fn step(&mut self, input: Input) -> Vec<Output> {
-        self.now += Duration::from_millis(1);
+        let now = self.now + Duration::from_millis(1);
+        // What is due in between comes first, as its owner sees to it.
+        let mut outputs = Vec::new();
+        while self.session.deadline().is_some_and(|due| due <= now) {
+            outputs.extend(self.wait());
+        }
+        self.now = now;
         self.session.handle(self.now, input);
-        std::iter::from_fn(|| self.session.poll()).collect()
+        outputs.extend(std::iter::from_fn(|| self.session.poll()));
+        outputs
     }
 
     fn act(&mut self, action: Action) -> Vec<Output> {

@@ -1,6 +1,7 @@
 #![allow(clippy::wildcard_enum_match_arm, clippy::disallowed_methods, reason = "tests pick what they look at")]
 
 mod properties;
+mod tools;
 
 use std::collections::VecDeque;
 

@@ -328,3 +328,21 @@ fn a_recording_is_sent_whole_and_its_words_are_read_in_every_form() {
         assert_eq!(u32::from_le_bytes(wav[40..44].try_into().unwrap()), 4800);
     }
 }
+
+#[test]
+fn a_realtime_server_reads_aloud_beside_any_conversation_and_its_socket_stays_warm() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let script = crate::scripted::Script::default();
+    let ms_per_char = script.ms_per_char;
+    let server = runtime.block_on(crate::serve::Server::bind(0, "sk-test", crate::scripted::loaders(script))).unwrap();
+    let url = format!("ws://{}/v1/realtime", server.address());
+    runtime.spawn(server.run());
+    let at = HttpServer { url, model: "m".into(), key: Some("sk-test".into()) };
+    let mut mouth = super::realtime::RealtimeSpeech::new(at, Some("heart".into())).unwrap();
+    for text in ["Hello there.", "And again."] {
+        let pcm = mouth.speak(text, "any", 1.0).unwrap();
+        assert_eq!(Pcm16::ms_in(pcm.frames()), ms_per_char * text.len() as u64, "{text}");
+    }
+    let wrong = HttpServer { url: "ws://127.0.0.1:9/v1/realtime".into(), model: "m".into(), key: None };
+    assert!(super::realtime::RealtimeSpeech::new(wrong, None).unwrap().speak("Hi.", "heart", 1.0).is_err());
+}
