@@ -30,6 +30,8 @@ const REFUSAL_LIMIT: Duration = Duration::from_secs(2);
 /// A link that has lasted so long was a good one, even if nobody has spoken on it.
 const GOOD_LINK: Duration = Duration::from_secs(60);
 
+/// A session is longer than this, or says nothing true of its end.
+const SHORTEST_SESSION: Duration = Duration::from_secs(60);
 /// So long before its end a session may be renewed, at the first quiet moment (protocol: rotate early).
 const RENEW_AHEAD: Duration = Duration::from_secs(120);
 /// So long before its end it is renewed at the latest.
@@ -42,8 +44,8 @@ pub(crate) struct Connection {
     attempts: u32,
     due: Option<Instant>,
     live_since: Option<Instant>,
-    /// When the server ends the session.
-    expires: Option<Instant>,
+    /// When the session may be renewed, and when it must be.
+    expires: Option<(Instant, Instant)>,
     renewal: Renewal,
     /// What the server had against the configuration.
     refusal: Option<String>,
@@ -90,17 +92,23 @@ impl Connection {
 
     /// Returns when the session should be renewed; the moment must be quiet, too.
     pub fn renewal_deadline(&self) -> Option<Instant> {
-        (self.phase == Phase::Live).then_some(self.expires)?.map(|at| at.checked_sub(RENEW_AHEAD).unwrap_or(at))
+        (self.phase == Phase::Live).then_some(self.expires)?.map(|(renew_at, _)| renew_at)
     }
 
     /// Returns when the session is renewed whatever goes on: a moment before the server cuts it off.
     pub fn last_moment(&self) -> Option<Instant> {
-        (self.phase == Phase::Live).then_some(self.expires)?.map(|at| at.checked_sub(RENEW_AT_LAST).unwrap_or(at))
+        (self.phase == Phase::Live).then_some(self.expires)?.map(|(_, last_moment)| last_moment)
     }
 
-    /// The server will end the session at `at`.
-    pub fn handle_expiry(&mut self, at: Instant) {
-        self.expires = Some(at);
+    /// The server will end the session at `at`. An end that is very near is no plan but a clock that is wrong: a session that
+    /// was renewed for it would be renewed for ever.
+    pub fn handle_expiry(&mut self, now: Instant, at: Instant) {
+        let left = at.saturating_duration_since(now);
+        if left < SHORTEST_SESSION {
+            return;
+        }
+        let ahead = (left / 10).clamp(RENEW_AT_LAST * 2, RENEW_AHEAD);
+        self.expires = at.checked_sub(ahead).zip(at.checked_sub(RENEW_AT_LAST));
     }
 
     /// The link is to be renewed at the next quiet moment, as for another voice.

@@ -148,11 +148,12 @@ impl ResponseSequencer {
         }
     }
 
-    /// A cancelled response has ended on a server that sends no `response.done` after a cancel.
-    pub fn handle_cancelled_item(&mut self, now: Instant) -> Say {
-        match self.state {
-            State::Cancelling { .. } => self.release(now),
-            State::Free | State::Requested { .. } | State::Active { .. } => Say::Nothing,
+    /// An item of a response has ended; of a cancelled one, on a server that sends no `response.done` after a cancel, it is
+    /// the end.
+    pub fn handle_item_done(&mut self, response_id: &str, now: Instant) -> Say {
+        match &self.state {
+            State::Cancelling { id: Some(id), .. } if id == response_id => self.release(now),
+            State::Cancelling { .. } | State::Free | State::Requested { .. } | State::Active { .. } => Say::Nothing,
         }
     }
 

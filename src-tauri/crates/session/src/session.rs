@@ -128,7 +128,7 @@ impl Session {
             Input::Action(action) => self.handle_action(now, action),
             Input::LinkClosed(end) => self.handle_link_closed(now, end),
             Input::Received(event) => self.handle_received(now, *event),
-            Input::Expires { at } => self.handle_expiry(at),
+            Input::Expires { at } => self.handle_expiry(now, at),
             Input::ToolResult { call_id, result } => self.handle_tool_result(now, &call_id, result),
             Input::Mic(pcm) => self.handle_mic(now, pcm),
             Input::Heard { segment, frames } => self.handle_heard(now, segment, frames),
@@ -407,6 +407,17 @@ impl Session {
             assert!(!self.responses.is_busy(), "an idle session waits for no answer");
             assert!(self.connection.deadline().is_none(), "an idle link has no deadline");
         }
-        assert!(self.deadline().is_none_or(|due| due > now), "deadline in the past: {self:?}");
+        let dues = [
+            self.connection.deadline(),
+            self.connection.last_moment(),
+            self.connection.renewal_deadline(),
+            self.responses.deadline(),
+            self.calls.deadline(),
+            self.answer_due,
+            self.retry_at,
+            self.ping_at,
+        ];
+        let late = dues.map(|due| due.is_some_and(|due| due <= now));
+        assert!(self.deadline().is_none_or(|due| due > now), "deadline in the past: {late:?}, {:?}", self.connection);
     }
 }

@@ -13,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::{SinkExt, StreamExt};
 use protocol::{At, Pcm16, PcmCarry, ServerEvent};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, runtime::Runtime};
+use tokio::{net::TcpListener, runtime::Handle};
 use tokio_tungstenite::{accept_async, tungstenite::Message};
 
 use crate::run::say;
@@ -53,8 +53,8 @@ fn talk() -> io::Result<(Vec<f64>, Vec<f64>)> {
     let (arrived, arrivals) = mpsc::channel::<Instant>();
     let (said, sayings) = mpsc::channel::<Instant>();
     let (played, plays) = mpsc::channel::<Instant>();
-    let runtime = Runtime::new()?;
-    runtime.block_on(async {
+    // The command runs on a runtime already.
+    let talking = async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("ws://{}/v1/realtime", listener.local_addr()?);
         tokio::spawn(peer(listener, arrived, said));
@@ -82,8 +82,8 @@ fn talk() -> io::Result<(Vec<f64>, Vec<f64>)> {
         clock.start();
         tokio::time::sleep(TALK).await;
         io::Result::Ok(())
-    })?;
-    drop(runtime);
+    };
+    tokio::task::block_in_place(|| Handle::current().block_on(talking))?;
     let _ = std::fs::remove_dir_all(folder);
     let arrivals: Vec<Instant> = arrivals.try_iter().collect();
     let Some(first) = arrivals.first().copied() else { return Err(io::Error::other("no microphone block arrived")) };

@@ -163,9 +163,9 @@ impl Session {
         self.append(now, &silence);
     }
 
-    pub(super) fn handle_expiry(&mut self, at: Instant) {
+    pub(super) fn handle_expiry(&mut self, now: Instant, at: Instant) {
         if self.config.profile.expires {
-            self.connection.handle_expiry(at);
+            self.connection.handle_expiry(now, at);
         }
     }
 

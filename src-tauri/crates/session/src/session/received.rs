@@ -142,7 +142,7 @@ impl Session {
                     self.complete_call(&response_id, &item);
                 }
                 if !self.config.profile.supports_cancel_done {
-                    let say = self.responses.handle_cancelled_item(now);
+                    let say = self.responses.handle_item_done(&response_id, now);
                     self.say(say);
                 }
             }
