@@ -93,7 +93,7 @@ const usage: UsageView = {
   transcriptionUsd: 0.0009, savedUsd: 0.0431, pricesAsOf: '2026-11-22',
 };
 
-const installed = [model('qwen-0.5b', 'Qwen2.5 0.5B', { type: 'installed' })];
+const installed = [model('qwen-0.5b', 'Qwen2.5 0.5B', { type: 'installed' }), model('hibari', 'Hibari', { type: 'installed' })];
 const snapshot = (more: Partial<StatusView>, rest: Partial<Snapshot['view']> = {}, models = installed): Snapshot => ({
   view: { status: status(more), items: talk, tools: [], usage: null, notices: [], latency: null, voiceDelays: { bf_emma: 1240 }, ...rest },
   models,

@@ -57,6 +57,8 @@ pub enum Observed<'a> {
     Unreadable(&'a ParseError),
     /// To the windows.
     View(&'a ViewEvent),
+    /// The microphone gave a block.
+    Mic,
     /// Audio was handed to the speaker.
     Played,
     /// A recording played as microphone has ended.
@@ -261,7 +263,10 @@ impl Controller {
 
     fn handle_audio(&mut self, event: Event) {
         match event {
-            Event::Mic(pcm) => self.step(Input::Mic(pcm)),
+            Event::Mic(pcm) => {
+                self.observe(Observed::Mic);
+                self.step(Input::Mic(pcm));
+            }
             Event::Heard { segment, frames } => self.step(Input::Heard { segment: SegmentId(segment.0), frames }),
             Event::Flushed { generation } => self.step(Input::Flushed { generation }),
             Event::Level { input, output } => {

@@ -68,7 +68,9 @@ pub(crate) async fn converse(args: Args, json: bool) -> Exit {
         let _ = match observed {
             Observed::View(event) => marks.send(Mark::View(event.clone())),
             Observed::InputEnded => marks.send(Mark::InputEnded),
-            Observed::Sent(_) | Observed::Received(_) | Observed::Unreadable(_) | Observed::Played => Ok(()),
+            Observed::Sent(_) | Observed::Received(_) | Observed::Unreadable(_) | Observed::Mic | Observed::Played => {
+                Ok(())
+            }
         };
     };
     let assistant = Assistant::start(Setup {

@@ -41,7 +41,7 @@ impl EventLog {
                 json!({ "at_ms": at_ms, "dir": "received", "unreadable": error.to_string() })
             }
             Observed::View(event) => json!({ "at_ms": at_ms, "view": serde_json::to_value(event).unwrap_or_default() }),
-            Observed::Played => return,
+            Observed::Mic | Observed::Played => return,
             Observed::InputEnded => json!({ "at_ms": at_ms, "view": Value::String("input ended".into()) }),
         };
         if let Some(file) = &mut self.file {

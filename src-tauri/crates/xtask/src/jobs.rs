@@ -113,7 +113,13 @@ pub(crate) fn screenshots() -> anyhow::Result<()> {
     let mut tests = in_rig(&args)?;
     run(tests.env("VIVAVOCE_MODELS", models_folder()?).env("VIVAVOCE_PICTURES", &pictures))?;
     std::fs::copy(pictures.join("window.png"), root().join("icons/window.png"))?;
-    println!("   All pictures are in tests/pictures; the README's has been renewed.");
+    if has("montage") {
+        let scene = |name: &str| pictures.join(format!("scene-{name}-light-unfolded.png"));
+        let mut montage = Command::new("montage");
+        montage.args(["listening", "server", "stitched", "key"].map(scene));
+        run(montage.args(["-tile", "2x2", "-geometry", "600x+12+12"]).arg(root().join("icons/modes.png")))?;
+    }
+    println!("   All pictures are in tests/pictures; the README's have been renewed.");
     Ok(())
 }
 

@@ -35,14 +35,14 @@ pub(crate) fn wire(json: bool) -> io::Result<()> {
         say(json, &format!("{what:<46} {p50:>7.2} {p99:>7.2}   ({})", samples.len()), &value);
     };
     say(json, &format!("{:<46} {:>7} {:>7}", "milliseconds, socket included", "p50", "p99"), &json!({}));
-    line("microphone block to socket, beyond the earliest", &mut { mic });
+    line("microphone block to the other end of the socket", &mut { mic });
     line("audio delta from socket to playout queue", &mut { play });
     rates(json);
     Ok(())
 }
 
-/// Talks in real time with a peer in this process; returns how late microphone blocks arrived there, against the
-/// earliest, and how long deltas took from there to the playout queue.
+/// Talks in real time with a peer in this process; returns how long microphone blocks took from the audio thread's mail to
+/// it, and deltas from it to the playout queue.
 fn talk() -> io::Result<(Vec<f64>, Vec<f64>)> {
     let folder = std::env::temp_dir().join(format!("vivavoce-wire-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
@@ -53,15 +53,23 @@ fn talk() -> io::Result<(Vec<f64>, Vec<f64>)> {
     let (arrived, arrivals) = mpsc::channel::<Instant>();
     let (said, sayings) = mpsc::channel::<Instant>();
     let (played, plays) = mpsc::channel::<Instant>();
+    let (given, blocks) = mpsc::channel::<Instant>();
     // The command runs on a runtime already.
     let talking = async {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("ws://{}/v1/realtime", listener.local_addr()?);
         tokio::spawn(peer(listener, arrived, said));
         let observer = move |observed: Observed<'_>| {
-            if matches!(observed, Observed::Played) {
-                let _ = played.send(Instant::now());
-            }
+            let told = match observed {
+                Observed::Mic => &given,
+                Observed::Played => &played,
+                Observed::Sent(_)
+                | Observed::Received(_)
+                | Observed::Unreadable(_)
+                | Observed::View(_)
+                | Observed::InputEnded => return,
+            };
+            let _ = told.send(Instant::now());
         };
         let profile = protocol::profile("other");
         let assistant = Assistant::start(Setup {
@@ -85,13 +93,7 @@ fn talk() -> io::Result<(Vec<f64>, Vec<f64>)> {
     };
     tokio::task::block_in_place(|| Handle::current().block_on(talking))?;
     let _ = std::fs::remove_dir_all(folder);
-    let arrivals: Vec<Instant> = arrivals.try_iter().collect();
-    let Some(first) = arrivals.first().copied() else { return Err(io::Error::other("no microphone block arrived")) };
-    // Blocks leave the microphone every 20 ms; the one that took least sets the clock.
-    let late: Vec<f64> =
-        arrivals.iter().enumerate().map(|(n, at)| ms(at.duration_since(first)) - n as f64 * 20.0).collect();
-    let least = late.iter().copied().fold(f64::INFINITY, f64::min);
-    let mic = late.iter().map(|l| l - least).collect();
+    let mic = blocks.try_iter().zip(arrivals.try_iter()).map(|(given, at)| ms(at.duration_since(given))).collect();
     let play = sayings.try_iter().zip(plays.try_iter()).map(|(said, played)| ms(played.duration_since(said))).collect();
     Ok((mic, play))
 }
