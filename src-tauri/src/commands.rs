@@ -123,9 +123,13 @@ pub(crate) fn settings(desktop: State<'_, Desktop>) -> Settings {
 }
 
 #[tauri::command]
-pub(crate) async fn apply_settings(desktop: State<'_, Desktop>, settings: Settings) -> Result<(), CommandError> {
+pub(crate) async fn apply_settings(desktop: State<'_, Desktop>, mut settings: Settings) -> Result<(), CommandError> {
     let before = {
         let mut held = desktop.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        // What probes have found is not the page's to forget.
+        for (url, found) in &held.found {
+            settings.found.entry(url.clone()).or_insert_with(|| found.clone());
+        }
         std::mem::replace(&mut *held, settings.clone())
     };
     if (&before.input_device, &before.output_device) != (&settings.input_device, &settings.output_device) {

@@ -20,5 +20,6 @@ mod keys;
 mod layers;
 mod loopback;
 mod pages;
+mod races;
 mod shell;
 mod threads;

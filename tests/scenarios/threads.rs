@@ -311,9 +311,10 @@ fn an_hour_is_no_end_the_session_is_renewed_before_in_a_quiet_moment_and_nothing
 fn a_renewal_waits_for_the_answer_to_end_but_not_for_ever() {
     let mut client = Client::live("openai");
     answer(&mut client, 30_000);
-    client.step(Input::Expires { at: client.after(Duration::from_secs(60)) });
+    client.hears(done("r1", "completed"));
+    client.step(Input::Expires { at: client.after(Duration::from_secs(90)) });
     client.did.clear();
-    client.wait_for(Duration::from_secs(50));
+    client.wait_for(Duration::from_secs(80));
     assert_eq!(client.count(|o| *o == Output::Connect), 0, "in mid-answer");
     client.wait_for(Duration::from_secs(6));
     assert_eq!(client.count(|o| *o == Output::Connect), 1, "a moment before the server would end it");

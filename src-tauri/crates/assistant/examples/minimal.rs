@@ -3,6 +3,8 @@
 //! `cargo run -p assistant --example minimal -- wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1`, with the key in
 //! `OPENAI_API_KEY`; or with the address and token that `vivavoce-cli serve` prints.
 
+#![allow(clippy::print_stdout, clippy::wildcard_enum_match_arm, reason = "an example prints, and looks at little")]
+
 use assistant::{Assistant, KeySource, Remote, Server, Setup, prelude::*};
 
 #[tokio::main]

@@ -12,7 +12,11 @@ use crate::{KeySource, Remote, Server, Stitched, Vault, shipped_tools};
 /// Returns what a conversation is set to, and words about a price list of the user's that cannot be read.
 pub fn config(settings: &Settings, paths: &Paths) -> (Config, Option<String>) {
     let own = settings.prompts.get(&settings.tone).cloned();
-    let (prices, wrong) = prices(paths);
+    let (mut prices, wrong) = prices(paths);
+    if matches!(settings.engine, EngineChoice::Stitched { .. }) {
+        // Whoever does the steps sends the bill; here nobody knows of it.
+        prices.models.clear();
+    }
     let profile = found(settings);
     let config = Config {
         instructions: own.unwrap_or_else(|| tone(&settings.tone).prompt.to_owned()),
@@ -134,7 +138,8 @@ fn prices(paths: &Paths) -> (Prices, Option<String>) {
 
 fn steps(ears: &StageChoice, mind: &StageChoice, mouth: &StageChoice) -> Steps {
     let at = |url: &str, model: &str| HttpServer { url: url.to_owned(), model: model.to_owned(), key: None };
-    let own = |voice: &String| (!voice.is_empty()).then(|| voice.clone());
+    // This device's voices are unknown elsewhere.
+    let or = |voice: &String, usual: &str| Some(if voice.is_empty() { usual.to_owned() } else { voice.clone() });
     Steps {
         ears: match ears {
             StageChoice::Http { url, model, .. } => Ears::Http(at(url, model)),
@@ -146,9 +151,11 @@ fn steps(ears: &StageChoice, mind: &StageChoice, mouth: &StageChoice) -> Steps {
         },
         mouth: match mouth {
             StageChoice::OnDevice => Mouth::OnDevice,
-            StageChoice::Http { url, model, voice, .. } => Mouth::Http { server: at(url, model), voice: own(voice) },
+            StageChoice::Http { url, model, voice, .. } => {
+                Mouth::Http { server: at(url, model), voice: or(voice, "alloy") }
+            }
             StageChoice::Realtime { url, model, voice, .. } => {
-                Mouth::Realtime { server: at(url, model), voice: own(voice) }
+                Mouth::Realtime { server: at(url, model), voice: or(voice, "marin") }
             }
         },
     }

@@ -100,7 +100,7 @@ impl Assistant {
         let _ = self.requests.send(Request::Configure(config)).await;
     }
 
-    /// Talks with another server from the next connection on.
+    /// Talks with another server from now on; a conversation that runs goes on there.
     pub async fn serve(&self, server: Server) {
         let _ = self.requests.send(Request::Serve(server)).await;
     }
@@ -198,7 +198,10 @@ impl Controller {
                 self.session.configure(Instant::now(), config);
                 self.drain();
             }
-            Request::Serve(server) => self.server = server,
+            Request::Serve(server) => {
+                self.server = server;
+                self.step(Input::ServerChanged);
+            }
             Request::Devices(backend) => {
                 // What the old speaker has not said is read; its reports end here.
                 self.step(Input::Speaker { works: false });

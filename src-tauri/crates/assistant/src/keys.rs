@@ -8,8 +8,10 @@ use store::KeychainError;
 use tokio::sync::{mpsc, oneshot};
 use ts_rs::TS;
 
-/// A person may have to type a password for the keychain first.
+/// A person may have to type a password for the keychain first; the page that asks waits so long.
 const KEYCHAIN_LIMIT: Duration = Duration::from_secs(60);
+/// Less than a session waits for a link to open.
+const LINK_LIMIT: Duration = Duration::from_secs(12);
 /// Requests that may wait for the vault.
 const REQUESTS: usize = 16;
 
@@ -34,6 +36,14 @@ impl KeySource {
             Self::None => Ok(None),
             Self::Given(key) => Ok(Some(key.clone())),
             Self::Vault(vault, account) => vault.read(account).await,
+        }
+    }
+
+    /// Returns the key, or says that the keychain keeps it waiting; the session waits for a link no longer than that.
+    pub(crate) async fn read_soon(&self) -> Result<Option<SecretString>, KeyError> {
+        match tokio::time::timeout(LINK_LIMIT, self.read()).await {
+            Ok(key) => key,
+            Err(_) => Err(KeychainError::Silent.into()),
         }
     }
 

@@ -166,10 +166,34 @@ pub struct EngineCore {
     queued_create: Option<(Option<String>, Box<protocol::ResponseConfig>)>,
     prefilling: Option<Job>,
     loading: Option<EngineState>,
+    ahead: Ahead,
     out: VecDeque<Output>,
 }
 
+/// What is done ahead of time, and thrown away if the user goes on. Stages on this device cost nothing but this device's
+/// time; a server's are paid for, and are in the way of what is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// Write down a turn while it runs.
+    pub transcribe: bool,
+    /// Begin an answer in the silence that may be the turn's end.
+    pub answer: bool,
+}
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Self { transcribe: true, answer: true }
+    }
+}
+
 impl EngineCore {
+    /// Returns the session with what its stages are worth doing ahead.
+    #[must_use]
+    pub fn with(mut self, ahead: Ahead) -> Self {
+        self.ahead = ahead;
+        self
+    }
+
     /// Returns a session that has greeted its client. `seed` makes its ids differ from those of other sessions (up to
     /// 12 characters); `expires_at` is in Unix seconds.
     pub fn new(seed: &str, expires_at: u64) -> Self {
@@ -187,6 +211,7 @@ impl EngineCore {
             queued_create: None,
             prefilling: None,
             loading: None,
+            ahead: Ahead::default(),
             out: VecDeque::new(),
         };
         core.session = configure::defaults(core.name("sess"), expires_at);

@@ -12,7 +12,7 @@ use std::{
 use protocol::{ApiError, ClientEvent, EngineState, Pcm16, ServerEvent};
 
 use crate::{
-    EngineCore, Input, Job, Output, StageReport,
+    Ahead, EngineCore, Input, Job, Output, StageReport,
     stages::{LanguageModel, Message, Request, SpeechDetector, StageError, Synthesizer, Transcriber, TurnJudge},
 };
 
@@ -36,6 +36,8 @@ pub struct StageLoaders {
     pub language_model: Loader<dyn LanguageModel>,
     /// Speaks.
     pub synthesizer: Loader<dyn Synthesizer>,
+    /// What of this is worth doing ahead of time.
+    pub ahead: Ahead,
 }
 
 /// An engine that runs: the core on one thread, each stage on another. Dropping it ends them.
@@ -61,8 +63,9 @@ impl Host {
     /// Starts all threads and the first session; stages load while it already answers.
     pub fn start(loaders: StageLoaders, emit: Emit) -> Self {
         let (inbox, messages) = channel();
+        let ahead = loaders.ahead;
         let stages = Stages::start(loaders, &inbox);
-        let core = std::thread::Builder::new().name("engine".into()).spawn(move || run(&messages, stages, emit));
+        let core = std::thread::Builder::new().name("engine".into()).spawn(move || run(&messages, stages, ahead, emit));
         if let Err(error) = &core {
             tracing::error!(%error, "Failed to start the engine's thread");
         }
@@ -89,9 +92,9 @@ impl Drop for Host {
     }
 }
 
-fn run(messages: &Receiver<Mail>, stages: Stages, mut emit: Emit) {
+fn run(messages: &Receiver<Mail>, stages: Stages, ahead: Ahead, mut emit: Emit) {
     let mut epoch = 0;
-    let mut core = new_core(epoch);
+    let mut core = new_core(epoch).with(ahead);
     let mut loading = Loading::new();
     let mut events = 0u64;
     drain(&mut core, &stages, epoch, &mut events, &mut emit);
@@ -111,7 +114,7 @@ fn run(messages: &Receiver<Mail>, stages: Stages, mut emit: Emit) {
             Mail::NewSession { emit: to } => {
                 emit = to;
                 epoch += 1;
-                core = new_core(epoch);
+                core = new_core(epoch).with(ahead);
                 stages.reset(epoch);
                 core.handle(Input::Loading(loading.state()));
             }

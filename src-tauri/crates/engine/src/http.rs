@@ -106,9 +106,11 @@ impl Steps {
 /// Returns `loaders` with the steps that servers do in place of this device's own.
 pub fn stitch(mut loaders: StageLoaders, steps: Steps) -> StageLoaders {
     if let Ears::Http(server) = steps.ears {
+        loaders.ahead.transcribe = false;
         loaders.transcriber = Box::new(move || Ok(Box::new(transcriptions::Transcriptions::new(server))));
     }
     if let Mind::Http(server) = steps.mind {
+        loaders.ahead.answer = false;
         loaders.language_model = Box::new(move || Ok(Box::new(chat::Chat::new(server))));
     }
     match steps.mouth {

@@ -17,6 +17,6 @@ pub mod speech_text;
 pub mod stages;
 mod voices;
 
-pub use crate::core::{EngineCore, Input, Job, Output, StageReport};
+pub use crate::core::{Ahead, EngineCore, Input, Job, Output, StageReport};
 pub use crate::host::{Host, StageLoaders};
 pub use crate::voices::{VOICES, VoiceInfo, VoiceModel, voice};

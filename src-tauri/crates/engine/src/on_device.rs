@@ -40,6 +40,7 @@ pub fn loaders(models: &Models) -> StageLoaders {
     let m = [(); 5].map(|()| models.clone());
     let [a, b, c, d, e] = m;
     StageLoaders {
+        ahead: crate::Ahead::default(),
         detector: Box::new(move || silero::Silero::load(&a).map(|s| Box::new(s) as _)),
         judge: Box::new(move || smart_turn::SmartTurn::load(&b).map(|s| Box::new(s) as _)),
         transcriber: Box::new(move || moonshine::Moonshine::load(&c).map(|s| Box::new(s) as _)),

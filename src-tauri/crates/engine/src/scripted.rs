@@ -132,6 +132,7 @@ impl LanguageModel for ScriptedModel {
             if cancelled() {
                 break;
             }
+            #[expect(clippy::disallowed_methods, reason = "a model that takes its time is what the script is for")]
             std::thread::sleep(std::time::Duration::from_millis(self.ms_per_word));
             on_written(Written::Text(word.to_owned()));
             written += 1;
@@ -175,5 +176,6 @@ pub fn loaders(script: Script) -> StageLoaders {
             check("language model").map(|()| Box::new(ScriptedModel { answers, calls, ms_per_word }) as _)
         }),
         synthesizer: Box::new(move || check("voice").map(|()| Box::new(ScriptedVoice { ms_per_char }) as _)),
+        ahead: crate::Ahead::default(),
     }
 }

@@ -98,14 +98,14 @@ pub struct Request {
     pub tools: Vec<Tool>,
     /// Whether and which of them is to be called.
     pub tool_choice: ToolChoice,
-    /// Limit.
-    pub max_tokens: u32,
+    /// The client's limit.
+    pub max_tokens: Option<u32>,
 }
 
 impl Request {
     /// Returns a request without tools.
     pub fn new(messages: Vec<Message>, max_tokens: u32) -> Self {
-        Self { messages, tools: Vec::new(), tool_choice: ToolChoice::auto(), max_tokens }
+        Self { messages, tools: Vec::new(), tool_choice: ToolChoice::auto(), max_tokens: Some(max_tokens) }
     }
 }
 

@@ -218,6 +218,33 @@ impl Conversation {
         last.unwrap_or(false)
     }
 
+    /// Returns whether a tool has had the last word.
+    pub fn ends_with_output(&self) -> bool {
+        let said = |entry: &&Entry| !matches!(&entry.body, Body::Said(said) if said.text.is_empty());
+        matches!(self.entries.iter().rfind(said).map(|e| &e.body), Some(Body::Called(c)) if c.output.is_some())
+    }
+
+    /// Returns whether the user's last words are still to be written down.
+    pub fn has_unwritten(&self) -> bool {
+        let last = self.entries.iter().rev().find_map(|e| match &e.body {
+            Body::Said(said) => Some(said),
+            Body::Called(_) => None,
+        });
+        last.is_some_and(|s| s.speaker == Speaker::User && s.state == ItemState::Partial && s.text.is_empty())
+    }
+
+    /// A server has its own name for an item that it was told.
+    pub fn rename(&mut self, id: &str, new: &str) -> Vec<ViewEvent> {
+        let Some(index) = self.index(id).filter(|_| self.index(new).is_none()) else { return Vec::new() };
+        new.clone_into(&mut self.entries[index].id);
+        vec![ViewEvent::ItemRemoved { id: id.to_owned() }, self.view(index)]
+    }
+
+    /// Returns whether this item is known.
+    pub fn knows(&self, id: &str) -> bool {
+        self.index(id).is_some()
+    }
+
     /// Returns the conversation as a new server must be told it: what was said, what was heard, what tools answered.
     /// Calls that are `held` back are told later.
     pub fn replay(&self, held: impl Fn(&str) -> bool) -> Vec<Item> {

@@ -19,6 +19,8 @@ pub enum Input {
     LinkClosed(LinkEnd),
     /// The server said something.
     Received(Box<ServerEvent>),
+    /// Another server is to be talked with, from now on.
+    ServerChanged,
     /// The server ends the session then; it is renewed before.
     Expires {
         /// When.

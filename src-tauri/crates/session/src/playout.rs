@@ -71,6 +71,11 @@ impl Playout {
         self.dead.iter().any(|d| *d == at.response_id || *d == at.item_id)
     }
 
+    /// Returns whether some audio of this response is here and not forgotten.
+    pub fn has_of(&self, response_id: &str) -> bool {
+        self.parts.iter().any(|p| p.response_id == response_id && p.received > 0)
+    }
+
     /// Takes audio; returns what to play, nothing if its response was interrupted.
     pub fn receive(&mut self, at: &At, bytes: &AudioBytes) -> Option<(SegmentId, Pcm16)> {
         if self.is_dead(at) {

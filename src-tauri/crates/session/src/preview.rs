@@ -72,6 +72,11 @@ impl Preview {
         Some((sample.voice, u32::try_from(delay).unwrap_or(u32::MAX)))
     }
 
+    /// The server will not give the sample.
+    pub fn handle_refused(&mut self) {
+        self.asked = None;
+    }
+
     pub fn handle_done(&mut self, id: &str) {
         self.named.take_if(|(named, _)| named == id);
     }

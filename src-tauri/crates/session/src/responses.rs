@@ -2,6 +2,8 @@ use std::time::{Duration, Instant};
 
 /// A server that is silent so long after `response.create` has lost it (protocol: watchdogs of 5 to 10 s).
 const CREATED_LIMIT: Duration = Duration::from_secs(10);
+/// A response of which nothing comes for so long has been lost; a slow machine reads a long prompt in less.
+const STALLED_LIMIT: Duration = Duration::from_secs(60);
 /// A cancelled response ends at once; some servers never say so.
 const CANCELLED_LIMIT: Duration = Duration::from_secs(5);
 
@@ -23,6 +25,8 @@ enum State {
     },
     Active {
         id: String,
+        /// When it counts as stalled; every event of it puts that off.
+        due: Option<Instant>,
     },
     Cancelling {
         id: Option<String>,
@@ -49,7 +53,7 @@ impl ResponseSequencer {
     /// Returns the id of the response that is being made.
     pub fn active(&self) -> Option<&str> {
         match &self.state {
-            State::Active { id } => Some(id),
+            State::Active { id, .. } => Some(id),
             State::Free | State::Requested { .. } | State::Cancelling { .. } => None,
         }
     }
@@ -57,7 +61,8 @@ impl ResponseSequencer {
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {
             State::Requested { due, .. } | State::Cancelling { due, .. } => Some(due),
-            State::Free | State::Active { .. } => None,
+            State::Active { due, .. } => due,
+            State::Free => None,
         }
     }
 
@@ -81,7 +86,7 @@ impl ResponseSequencer {
         let id = match &self.state {
             State::Free | State::Cancelling { .. } => return Say::Nothing,
             State::Requested { .. } => None,
-            State::Active { id } => Some(id.clone()),
+            State::Active { id, .. } => Some(id.clone()),
         };
         self.state = State::Cancelling { id, due: now + CANCELLED_LIMIT };
         Say::Cancel
@@ -93,7 +98,7 @@ impl ResponseSequencer {
             self.state = State::Cancelling { id: Some(id.to_owned()), due: now + CANCELLED_LIMIT };
             return Say::Cancel;
         }
-        self.state = State::Active { id: id.to_owned() };
+        self.state = State::Active { id: id.to_owned(), due: Some(now + STALLED_LIMIT) };
         Say::Nothing
     }
 
@@ -101,7 +106,7 @@ impl ResponseSequencer {
         let current = match &self.state {
             State::Free => return Say::Nothing,
             State::Requested { .. } => None,
-            State::Active { id } => Some(id),
+            State::Active { id, .. } => Some(id),
             State::Cancelling { id, .. } => id.as_ref(),
         };
         // A response that only an error has told of has no name here.
@@ -115,7 +120,7 @@ impl ResponseSequencer {
     pub fn handle_already_active(&mut self) {
         match self.state {
             State::Requested { again, .. } => {
-                self.state = State::Active { id: String::new() };
+                self.state = State::Active { id: String::new(), due: None };
                 // The one that runs may well be what the first request asked for.
                 self.queued |= !again;
             }
@@ -145,6 +150,36 @@ impl ResponseSequencer {
             }
             State::Cancelling { due, .. } if due <= now => self.release(now),
             State::Requested { .. } | State::Cancelling { .. } | State::Free | State::Active { .. } => Say::Nothing,
+        }
+    }
+
+    /// Asks again when what is asked for now has been answered: it was asked without knowing all.
+    pub fn request_after(&mut self, now: Instant) -> Say {
+        if matches!(self.state, State::Requested { .. }) {
+            self.queued = true;
+        }
+        self.request(now)
+    }
+
+    /// The server says more of a response.
+    pub fn handle_progress(&mut self, response_id: &str, now: Instant) {
+        if let State::Active { id, due: Some(due) } = &mut self.state
+            && (id == response_id || response_id.is_empty())
+        {
+            *due = now + STALLED_LIMIT;
+        }
+    }
+
+    /// Returns the response of which nothing more has come; it is being cancelled now.
+    pub fn stalled(&mut self, now: Instant) -> Option<&str> {
+        let State::Active { id, due: Some(due) } = &self.state else { return None };
+        if *due > now {
+            return None;
+        }
+        self.state = State::Cancelling { id: Some(id.clone()), due: now + CANCELLED_LIMIT };
+        match &self.state {
+            State::Cancelling { id, .. } => id.as_deref(),
+            State::Free | State::Requested { .. } | State::Active { .. } => None,
         }
     }
 

@@ -73,6 +73,12 @@ pub struct Session {
     model: Option<String>,
     /// A renewal in a quiet moment: the next link is not asked for an answer.
     settled: bool,
+    /// The answer that the server owes is cancelled as soon as it begins.
+    unwanted: bool,
+    /// Responses that have ended; servers tell of some twice.
+    finished: VecDeque<String>,
+    /// Items told to the server whose echo is to come.
+    told: VecDeque<String>,
     /// When silence must be filled on a server that wants messages.
     ping_at: Option<Instant>,
     loading: Option<LoadingView>,
@@ -113,6 +119,9 @@ impl Session {
             link_spoke: false,
             model: None,
             settled: false,
+            unwanted: false,
+            finished: VecDeque::new(),
+            told: VecDeque::new(),
             ping_at: None,
             loading: None,
             shown: None,
@@ -128,6 +137,7 @@ impl Session {
             Input::Action(action) => self.handle_action(now, action),
             Input::LinkClosed(end) => self.handle_link_closed(now, end),
             Input::Received(event) => self.handle_received(now, *event),
+            Input::ServerChanged => self.change_server(now),
             Input::Expires { at } => self.handle_expiry(now, at),
             Input::ToolResult { call_id, result } => self.handle_tool_result(now, &call_id, result),
             Input::Mic(pcm) => self.handle_mic(now, pcm),
@@ -158,8 +168,11 @@ impl Session {
             self.meter = Meter::new(config.prices.clone());
         }
         let other_voice = config.voice != self.config.voice;
+        let other_wire = config.profile != self.config.profile || config.codec != self.config.codec;
         self.config = config;
-        if self.connection.phase == Phase::Live {
+        if other_wire && self.connection.phase == Phase::Live {
+            self.renew(now);
+        } else if self.connection.phase == Phase::Live {
             if other_voice && self.link_spoke && !self.config.profile.supports_voice_change {
                 // The voice is fixed once it has spoken: another session takes over, with the conversation.
                 self.connection.want_renewal();
@@ -245,7 +258,12 @@ impl Session {
         let active = self.responses.active().map(str::to_owned);
         if self.responses.cancel(now) == Say::Cancel {
             self.await_answer(None);
+            let named = active.is_some();
             self.cancel_response(active.filter(|id| !id.is_empty()));
+            if named && !self.config.profile.supports_cancel {
+                // The next request stops it.
+                self.responses.reset();
+            }
         }
         self.retry_at = None;
         if let Some(id) = self.preview.cancel() {
@@ -298,6 +316,11 @@ impl Session {
         if due(self.connection.last_moment()) {
             self.renew(now);
         }
+        if let Some(id) = self.responses.stalled(now).map(str::to_owned) {
+            self.cancel_named(&id);
+            let words = "The answer broke off: the server has said nothing more of it.".to_owned();
+            self.notify(RESPONSE, Severity::Warning, words, NoticeAction::Retry);
+        }
         let say = self.responses.handle_timeout(now);
         if say == Say::GaveUp {
             self.await_answer(None);
@@ -334,6 +357,9 @@ impl Session {
     }
 
     fn send(&mut self, event: ClientEvent) {
+        if let ClientEvent::ConversationItemCreate { item: protocol::Item { id: Some(id), .. }, .. } = &event {
+            self.told.push_back(id.clone());
+        }
         self.out.push_back(Output::Send(Box::new(event)));
     }
 

@@ -446,7 +446,8 @@ fn a_response_that_is_never_created_is_asked_for_once_more_and_then_given_up_in_
 
 #[test]
 fn a_failed_response_is_asked_for_once_more_and_then_says_why() {
-    let mut rig = Rig::speaking();
+    let mut rig = Rig::live();
+    rig.receive(created("resp_1"));
     let failed = |id: &str| {
         let error = protocol::ApiError::server("server_error", "Out of memory.");
         let details = StatusDetails { error: Some(error), ..StatusDetails::default() };
@@ -460,6 +461,10 @@ fn a_failed_response_is_asked_for_once_more_and_then_says_why() {
     assert_eq!(sent(&rig.wait()), [ClientEvent::ResponseCreate { response: None }]);
     rig.receive(created("resp_2"));
     rig.receive(failed("resp_2"));
+    assert_eq!(rig.session.view().notices[0].text, "No answer: Out of memory.");
+    // What was heard in part is not said again.
+    let mut rig = Rig::speaking();
+    rig.receive(failed("resp_1"));
     assert_eq!(rig.session.view().notices[0].text, "No answer: Out of memory.");
 }
 

@@ -1,9 +1,15 @@
 //! Calls of the user's tools: collected while they stream, run in order once their response is complete, answered
 //! together. A call that outlives its response, its link or an interruption still delivers.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
+
+/// Calls that are over and still known, to be known again.
+const OVER_KEPT: usize = 64;
 
 /// A tool as the model is told of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +28,8 @@ pub struct ToolSpec {
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     calls: Vec<Call>,
+    /// Items of calls that are over; servers tell of some again.
+    over: VecDeque<String>,
 }
 
 #[derive(Debug)]
@@ -85,6 +93,10 @@ impl Calls {
         if let Some(call) = self.by_item(item_id) {
             fill(&mut call.name, name);
             fill(&mut call.call_id, call_id);
+            fill(&mut call.response_id, response_id);
+            return;
+        }
+        if self.over.iter().any(|id| id == item_id) {
             return;
         }
         self.calls.push(Call {
@@ -178,6 +190,10 @@ impl Calls {
             let Stage::Answered { output } = &mut call.stage else { return true };
             if open.contains(&call.response_id) {
                 return true;
+            }
+            self.over.push_back(call.item_id.clone());
+            if self.over.len() > OVER_KEPT {
+                self.over.pop_front();
             }
             answers.push(Answer {
                 call_id: std::mem::take(&mut call.call_id),

@@ -143,6 +143,10 @@ pub fn cost(usage: &Usage, price: &ModelPrice) -> Cost {
 /// Returns what a transcription costs.
 pub fn transcription_cost(usage: &TranscriptionUsage, price: &TranscriptionPrice) -> f64 {
     match usage {
+        // A token of the user's audio is 100 ms (protocol: limits).
+        TranscriptionUsage::Tokens { input_token_details, .. } if price.token_in == 0.0 && price.token_out == 0.0 => {
+            input_token_details.audio_tokens as f64 / 600.0 * price.per_minute
+        }
         TranscriptionUsage::Tokens { input_tokens, output_tokens, .. } => {
             million(*input_tokens) * price.token_in + million(*output_tokens) * price.token_out
         }

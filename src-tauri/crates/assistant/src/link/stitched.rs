@@ -37,5 +37,5 @@ impl Stitched {
 }
 
 async fn read(source: &KeySource) -> Result<Option<String>, KeyError> {
-    Ok(source.read().await?.map(|key| key.expose_secret().to_owned()))
+    Ok(source.read_soon().await?.map(|key| key.expose_secret().to_owned()))
 }

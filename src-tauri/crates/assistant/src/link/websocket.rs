@@ -75,7 +75,7 @@ fn escape(text: &str) -> String {
 }
 
 pub(super) async fn run(mut ends: Ends, remote: Remote) -> LinkEnd {
-    let key = match remote.key.read().await {
+    let key = match remote.key.read_soon().await {
         Ok(key) => key,
         Err(error) => return refused(error.to_string(), NoticeAction::OpenSettings),
     };

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use audio::Resampler;
 use protocol::{
-    At, AudioBytes, ClientEvent, Codec, Dialect, ParseError, Pcm16, PcmCarry, SAMPLE_RATE, ServerEvent, alaw_decode,
-    alaw_encode, mulaw_decode, mulaw_encode,
+    At, AudioBytes, AudioFormat, ClientEvent, Codec, Dialect, ParseError, Pcm16, PcmCarry, SAMPLE_RATE, ServerEvent,
+    Session, alaw_decode, alaw_encode, mulaw_decode, mulaw_encode,
 };
 
 /// Parts of answers that may be under way at once.
@@ -35,12 +35,7 @@ struct Down {
 impl Wire {
     /// Returns a translation; a dialect that is not given is told by the first frame.
     pub fn new(dialect: Option<Dialect>, input: Codec, output: Codec) -> Self {
-        let up = (input != Codec::default()).then(|| Up {
-            codec: input,
-            resampler: Resampler::new(SAMPLE_RATE, input.rate()),
-            carry: PcmCarry::default(),
-        });
-        Self { dialect, up, output, down: VecDeque::new() }
+        Self { dialect, up: Up::new(input), output, down: VecDeque::new() }
     }
 
     /// Returns a translation that changes nothing, as for the engine of this program.
@@ -75,12 +70,35 @@ impl Wire {
             self.dialect = Dialect::detect(text);
         }
         let mut event = ServerEvent::parse(text)?;
+        if let ServerEvent::SessionUpdated { session } = &event {
+            self.heed(session);
+        }
         if self.output != Codec::default()
             && let ServerEvent::OutputAudioDelta { at, delta } = &mut event
         {
             *delta = self.decode(at, delta);
         }
         Ok(event)
+    }
+
+    /// Goes by what the server says it does: some pass over a format that they are asked for.
+    fn heed(&mut self, session: &Session) {
+        let Some(audio) = &session.audio else { return };
+        // PCM without a rate says nothing of the rate.
+        let told = |format: Option<&AudioFormat>, now: Codec| {
+            let format = format?;
+            let told = Codec::of(format)?;
+            let same_kind = matches!((told, now), (Codec::Pcm { .. }, Codec::Pcm { .. }));
+            (told != now && !(same_kind && format.rate.is_none())).then_some(told)
+        };
+        let input = self.up.as_ref().map_or(Codec::default(), |up| up.codec);
+        if let Some(codec) = told(audio.input.as_ref().and_then(|i| i.format.as_ref()), input) {
+            self.up = Up::new(codec);
+        }
+        if let Some(codec) = told(audio.output.as_ref().and_then(|o| o.format.as_ref()), self.output) {
+            self.output = codec;
+            self.down.clear();
+        }
     }
 
     fn decode(&mut self, at: &At, delta: &AudioBytes) -> AudioBytes {
@@ -103,6 +121,15 @@ impl Wire {
 }
 
 impl Up {
+    /// Returns a way to write samples; none where they go as they are.
+    fn new(codec: Codec) -> Option<Self> {
+        (codec != Codec::default()).then(|| Self {
+            codec,
+            resampler: Resampler::new(SAMPLE_RATE, codec.rate()),
+            carry: PcmCarry::default(),
+        })
+    }
+
     fn encode(&mut self, audio: &AudioBytes) -> AudioBytes {
         let pcm = self.carry.decode(audio);
         let pcm = resample(&mut self.resampler, &pcm);
@@ -162,6 +189,25 @@ mod tests {
             let level = loudness(&back[4800..]) / loudness(&tone(24_000).0);
             assert!((0.95..1.05).contains(&level), "{codec:?}: {level} of the level came back");
         }
+    }
+
+    #[test]
+    fn a_server_that_passes_over_the_format_is_heard_as_it_speaks() {
+        let mut wire = Wire::new(Some(Dialect::Ga), Codec::Mulaw, Codec::Mulaw);
+        let pcm = serde_json::json!({ "type": "audio/pcm", "rate": 24000 });
+        let echo = serde_json::json!({ "type": "session.updated",
+            "session": { "audio": { "input": { "format": pcm }, "output": { "format": pcm } } } });
+        wire.read(&echo.to_string()).unwrap();
+        let audio = tone(480).to_bytes();
+        let event = ServerEvent::OutputAudioDelta { at: At::default(), delta: audio.clone() };
+        assert_eq!(wire.read(&event.to_json(None)).unwrap(), event);
+        let event = ClientEvent::InputAudioBufferAppend { audio };
+        assert_eq!(ClientEvent::parse(&wire.write(&event, "c").unwrap()).unwrap().1, event);
+        // Qwen's `pcm` names no rate: what is known of it holds.
+        let mut wire = Wire::new(Some(Dialect::Qwen), Codec::Pcm { rate: 16_000 }, Codec::default());
+        wire.read(r#"{"type":"session.updated","session":{"input_audio_format":"pcm","output_audio_format":"pcm"}}"#)
+            .unwrap();
+        assert_eq!(wire.up.map(|up| up.codec), Some(Codec::Pcm { rate: 16_000 }));
     }
 
     #[test]

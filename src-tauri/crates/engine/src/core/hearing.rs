@@ -349,6 +349,8 @@ impl EngineCore {
             let new = Pcm16::ms_in(end.saturating_sub(turn.last_partial));
             let why = if length >= PIECE_MOST_MS {
                 Why::Piece
+            } else if !self.ahead.transcribe {
+                return;
             } else if turn.paused && turn.candidate.is_none() {
                 Why::Pause
             } else if !turn.paused && new >= PARTIAL_MS {
@@ -449,6 +451,9 @@ impl EngineCore {
         match words {
             Err(error) => {
                 self.drop_speculation();
+                if turn.by_client {
+                    self.answer_nothing();
+                }
                 let error = TranscriptionError { code: Some("transcription_failed".into()), message: error.0 };
                 self.send(ServerEvent::InputTranscriptionFailed { item_id, content_index: 0, error });
             }
@@ -469,7 +474,10 @@ impl EngineCore {
                         usage,
                     });
                 }
-                if words.is_empty() && !turn.by_client {
+                if words.is_empty() {
+                    if turn.by_client {
+                        self.answer_nothing();
+                    }
                     // Nothing was said: a cough or a door. It leaves no trace and gets no answer.
                     self.drop_speculation();
                     self.context.remove(&item_id);

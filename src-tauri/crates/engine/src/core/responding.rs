@@ -11,10 +11,6 @@ use super::{
 };
 use crate::stages::{Finish, Message, Request};
 
-/// Longest answer in tokens where the client sets no limit: about a minute of speech.
-const MOST_TOKENS: u32 = 220;
-/// A limit of the client's above this would leave no room for the prompt.
-const LIMIT_TOKENS: u32 = 1024;
 /// Asks for words as they are; the API's own idiom for speech without a language model (protocol: speech).
 const VERBATIM: &str = "Read aloud exactly, verbatim: ";
 
@@ -79,10 +75,29 @@ impl EngineCore {
         }
     }
 
+    /// Ends a request that waited for words and got none: an answer would be one to what was said before.
+    pub(super) fn answer_nothing(&mut self) {
+        let Some((_, config)) = self.queued_create.take() else { return };
+        if self.running.is_some() {
+            return;
+        }
+        let plan = self.plan(&config);
+        let job = self.job();
+        let mut running = Running::new(job, plan);
+        running.begin(&mut self.out);
+        running.handle_text_done(Ok(Finish::default()), &mut self.out);
+        self.end(running, &End::Completed);
+    }
+
     /// Begins an answer in the closing silence of a turn, ahead of the decision that it is over.
     pub(super) fn speculate(&mut self, words: &str) {
         let (create, _) = self.create_and_interrupt();
-        if !create || words.trim().is_empty() || self.running.is_some() || self.speculation.is_some() {
+        if !self.ahead.answer
+            || !create
+            || words.trim().is_empty()
+            || self.running.is_some()
+            || self.speculation.is_some()
+        {
             return;
         }
         let messages = self.context.prompt_with(self.instructions(), words.trim());
@@ -200,8 +215,8 @@ impl EngineCore {
         }
         let session = &self.session;
         let max_tokens = match config.max_output_tokens.or(session.max_output_tokens) {
-            Some(MaxTokens::Count(n)) => n.min(LIMIT_TOKENS),
-            Some(MaxTokens::Inf) | None => MOST_TOKENS,
+            Some(MaxTokens::Count(n)) => Some(n),
+            Some(MaxTokens::Inf) | None => None,
         };
         let choice = config.tool_choice.as_ref().or(session.tool_choice.as_ref());
         let tool_choice = choice.cloned().unwrap_or_else(ToolChoice::auto);

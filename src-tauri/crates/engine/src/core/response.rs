@@ -282,6 +282,9 @@ impl Running {
         if !self.begun {
             self.begin(out);
         }
+        if matches!(end, End::Failed) {
+            self.tell_unspoken(out);
+        }
         if self.calls.is_empty() {
             self.begin_message(out);
         }
@@ -315,6 +318,15 @@ impl Running {
         response.usage = Some(usage(self.written.unwrap_or_default()));
         self.emit(ServerEvent::ResponseDone { response: Box::new(response) }, out);
         items.into_iter().map(|(_, item, spoken)| (item, spoken)).collect()
+    }
+
+    /// Tells what was written and could not be spoken: it can still be read.
+    fn tell_unspoken(&mut self, out: &mut VecDeque<Output>) {
+        let unspoken: String = self.pieces.iter().filter(|p| !p.begun).map(|p| p.text.as_str()).collect();
+        if !unspoken.is_empty() {
+            self.text.push_str(&unspoken);
+            self.emit(ServerEvent::OutputTranscriptDelta { at: self.at(), delta: unspoken }, out);
+        }
     }
 
     fn finish_message(&mut self, out: &mut VecDeque<Output>) {

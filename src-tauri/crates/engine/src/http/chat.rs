@@ -39,8 +39,10 @@ impl Chat {
         set("stream_options", json!({ "include_usage": true }));
         // The older name is the only one that many servers of one's own know; newer models of OpenAI refuse it.
         let limit = if self.refused.contains(&"max_tokens") { "max_completion_tokens" } else { "max_tokens" };
-        set(limit, request.max_tokens.into());
-        if !request.tools.is_empty() {
+        if let Some(tokens) = request.max_tokens {
+            set(limit, tokens.into());
+        }
+        if !request.tools.is_empty() && !self.refused.contains(&"tools") {
             set("tools", request.tools.iter().filter_map(tool).collect());
             set("tool_choice", choice(&request.tool_choice));
         }
@@ -56,13 +58,14 @@ impl LanguageModel for Chat {
         on_written: &mut dyn FnMut(Written),
     ) -> Result<Finish, StageError> {
         let mut answer = loop {
+            let body = self.body(request);
             let asked = ask(
                 WHAT,
                 Ask {
                     url: self.server.at("chat/completions"),
                     key: self.server.key.clone(),
                     content_type: "application/json".into(),
-                    body: self.body(request).to_string().into_bytes(),
+                    body: body.to_string().into_bytes(),
                 },
                 cancelled,
             );
@@ -71,8 +74,8 @@ impl LanguageModel for Chat {
                 Ok(None) => return Ok(Finish::default()),
                 Err(error) => {
                     // A field that a server does not know is left out from then on.
-                    let optional = ["max_tokens", "stream_options", "tool_choice", "max_completion_tokens"];
-                    let named = |field: &&'static str| error.0.contains(*field) && !self.refused.contains(field);
+                    let optional = ["max_completion_tokens", "max_tokens", "stream_options", "tool_choice", "tools"];
+                    let named = |field: &&'static str| error.0.contains(*field) && body.get(*field).is_some();
                     match optional.into_iter().find(named) {
                         Some(field) => self.refused.push(field),
                         None => return Err(error),

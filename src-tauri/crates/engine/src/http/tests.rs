@@ -4,7 +4,6 @@ use std::{
     io::{Read, Write},
     net::TcpListener,
     sync::mpsc::{Receiver, channel},
-    time::Duration,
 };
 
 use protocol::{Pcm16, Tool, ToolChoice};
@@ -42,6 +41,7 @@ fn gated(
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     let (tell, asked) = channel();
+    #[allow(clippy::disallowed_methods, reason = "a server for the test")]
     std::thread::spawn(move || {
         for (status, content_type, pieces) in answers {
             let (mut socket, _) = listener.accept().unwrap();
@@ -89,8 +89,10 @@ fn delta(delta: &Value) -> Value {
     json!({ "choices": [{ "index": 0, "delta": delta, "finish_reason": null }] })
 }
 
+type Generated = (String, Vec<(String, String)>, Finish);
+
 /// Joins what was written: the text, and each call.
-fn generate(chat: &mut Chat, request: &Request) -> Result<(String, Vec<(String, String)>, Finish), StageError> {
+fn generate(chat: &mut Chat, request: &Request) -> Result<Generated, StageError> {
     let (mut text, mut calls) = (String::new(), Vec::<(String, String)>::new());
     let finish = chat.generate(request, NEVER, &mut |written| match written {
         Written::Text(more) => text.push_str(&more),
@@ -216,6 +218,24 @@ fn a_field_that_a_server_refuses_is_left_out_and_asked_for_by_its_other_name() {
 }
 
 #[test]
+fn a_model_without_tools_is_asked_without_them() {
+    let refusal = json!({ "error": { "message": "registry.ollama.ai/library/m:latest does not support tools" } });
+    let answers = vec![
+        ("400 Bad Request", "application/json", vec![refusal.to_string().into_bytes()]),
+        ("200 OK", "text/event-stream", events(&[delta(&json!({ "content": "Hi." }))], 64)),
+    ];
+    let (at, asked) = server(answers);
+    let mut request = question();
+    request.max_tokens = None;
+    request.tools = vec![Tool::Function { name: "f".into(), description: None, parameters: None }];
+    assert_eq!(generate(&mut Chat::new(at), &request).unwrap().0, "Hi.");
+    assert!(asked.recv().unwrap().json().get("tools").is_some());
+    let second = asked.recv().unwrap().json();
+    let left = ["tools", "tool_choice", "max_tokens"].map(|field| second.get(field).is_some());
+    assert_eq!(left, [false; 3]);
+}
+
+#[test]
 fn a_server_that_does_not_stream_is_read_too() {
     let body = json!({ "choices": [{ "message": { "role": "assistant", "content": "Hi." }, "finish_reason": "stop" }],
         "usage": { "prompt_tokens": 4, "completion_tokens": 2 } });
@@ -255,11 +275,12 @@ fn a_silent_server_is_left_as_soon_as_it_is_called_off() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = HttpServer { url: format!("http://{}/v1", listener.local_addr().unwrap()), model: "m".into(), key: None };
     let (asked, was_asked) = channel();
+    #[allow(clippy::disallowed_methods, reason = "a server that says nothing")]
     std::thread::spawn(move || {
         let (socket, _) = listener.accept().unwrap();
         asked.send(()).unwrap();
-        std::thread::sleep(Duration::from_secs(3600));
-        drop(socket);
+        let mut socket = socket;
+        let _ = socket.read_to_end(&mut Vec::new());
     });
     let cancelled = || was_asked.try_recv().is_ok();
     let finish = Chat::new(at).generate(&question(), &cancelled, &mut |_| panic!("wrote")).unwrap();

@@ -17,6 +17,10 @@ use llama_cpp_2::{
 use super::{Models, check_gguf, prompt_cache::PromptCache};
 use crate::stages::{Author, Finish, LanguageModel, Message, Request, StageError, Written};
 
+/// Longest answer in tokens where the client sets no limit: about a minute of speech.
+const MOST_TOKENS: u32 = 220;
+/// A limit of the client's above this would leave no room for the prompt.
+const LIMIT_TOKENS: u32 = 1024;
 /// Instructions, examples, some thirty turns.
 const CONTEXT: u32 = 4096;
 /// Tokens read between two looks at whether anybody still wants them: about 0.3 s on one slow core.
@@ -213,7 +217,8 @@ impl LanguageModel for Llama {
         cancelled: &dyn Fn() -> bool,
         on_written: &mut dyn FnMut(Written),
     ) -> Result<Finish, StageError> {
-        let (messages, max_tokens) = (&request.messages, request.max_tokens);
+        let messages = &request.messages;
+        let max_tokens = request.max_tokens.map_or(MOST_TOKENS, |limit| limit.min(LIMIT_TOKENS));
         let what = "the language model failed";
         let prompt = self.fitted(messages, max_tokens as usize);
         let mut finish = Finish { prompt_tokens: prompt.len() as u64, ..Finish::default() };

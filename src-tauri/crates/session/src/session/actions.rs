@@ -27,14 +27,34 @@ pub(super) enum Key {
     },
     /// Let go, and not told to any server yet.
     Untold { said: Vec<i16> },
+    /// Told, and not answered yet: a link that was dead already has lost it.
+    Told { said: Vec<i16> },
 }
+
+/// Between two utterances that are told as one.
+const GAP_MS: u64 = 400;
 
 impl Key {
     pub fn is_down(&self) -> bool {
         match self {
             Self::Down { .. } => true,
-            Self::Up | Self::Untold { .. } => false,
+            Self::Up | Self::Untold { .. } | Self::Told { .. } => false,
         }
+    }
+
+    /// The server has begun to answer what it was told.
+    pub fn handle_answered(&mut self) {
+        if matches!(self, Self::Told { .. }) {
+            *self = Self::Up;
+        }
+    }
+
+    /// The link is gone, and with it what was told over it.
+    pub fn handle_loss(&mut self) {
+        *self = match std::mem::take(self) {
+            Self::Told { said } => Self::Untold { said },
+            other @ (Self::Up | Self::Down { .. } | Self::Untold { .. }) => other,
+        };
     }
 }
 
@@ -46,7 +66,12 @@ impl Session {
                 self.want_link(now);
             }
             Action::StopTalk => self.stop(),
-            Action::Interrupt => self.interrupt(now),
+            Action::Interrupt => {
+                // An answer that the server owes and has not begun is not wanted either.
+                self.unwanted = self.awaiting_answer && !self.responses.is_busy();
+                self.await_answer(None);
+                self.interrupt(now);
+            }
             Action::SetMuted { muted } => self.muted = muted,
             Action::PressTalk => self.press(now),
             Action::ReleaseTalk => self.release(now),
@@ -83,6 +108,7 @@ impl Session {
         let wanted = self.connection.phase != Phase::Idle;
         self.silence();
         self.forget_link();
+        self.key = Key::Up;
         for call_id in self.calls.clear() {
             self.out.push_back(Output::CancelTool { call_id });
         }
@@ -118,7 +144,14 @@ impl Session {
         self.hide_notice(KEY);
         self.interrupt(now);
         self.open_mic();
-        self.key = Key::Down { said: Vec::new() };
+        let mut said = match std::mem::take(&mut self.key) {
+            Key::Untold { said } => said,
+            Key::Up | Key::Down { .. } | Key::Told { .. } => Vec::new(),
+        };
+        if !said.is_empty() {
+            said.resize(said.len() + Pcm16::frames_in(GAP_MS) as usize, 0);
+        }
+        self.key = Key::Down { said };
         if self.connection.phase == Phase::Live && self.config.turns == Turns::PushToTalk {
             self.send(ClientEvent::InputAudioBufferClear);
         }
@@ -126,6 +159,9 @@ impl Session {
     }
 
     fn release(&mut self, now: Instant) {
+        if !self.key.is_down() {
+            return;
+        }
         let Key::Down { said } = std::mem::take(&mut self.key) else { return };
         if self.config.turns != Turns::PushToTalk {
             return;
@@ -136,12 +172,18 @@ impl Session {
             }
             let words = "Hold the key while you speak, and let go when you have finished.".to_owned();
             self.notify(KEY, Severity::Info, words, NoticeAction::Dismiss);
+            // What a tool answered meanwhile still wants to be told.
+            if self.conversation.ends_with_output() && !self.calls.is_busy() {
+                self.ask(now);
+            }
             return;
         }
         self.latency.handle_end_of_turn(now);
         if self.connection.phase == Phase::Live {
+            self.key = Key::Told { said };
             self.commit(now);
         } else {
+            self.settled = false;
             self.key = Key::Untold { said };
         }
     }
@@ -164,7 +206,10 @@ impl Session {
             self.send(ClientEvent::InputAudioBufferAppend { audio: pcm.to_bytes() });
         }
         if over {
-            self.key = Key::Up;
+            let (Key::Untold { said } | Key::Down { said } | Key::Told { said }) = std::mem::take(&mut self.key) else {
+                return;
+            };
+            self.key = Key::Told { said };
             self.commit(now);
         }
     }
@@ -225,6 +270,7 @@ impl Session {
             self.ask(now);
         } else {
             // The replay that follows a new link carries the text, and asks for the answer.
+            self.settled = false;
             self.want_link(now);
         }
     }

@@ -123,7 +123,9 @@ impl Session {
         }
         // Who speaks will be answered anyway, with these in mind.
         if !self.is_user_speaking() {
-            self.ask(now);
+            self.answer_due = None;
+            let say = self.responses.request_after(now);
+            self.say(say);
         }
     }
 }

@@ -65,7 +65,12 @@ impl Session {
             return;
         }
         let settled = self.is_quiet();
+        let unwritten = self.conversation.has_unwritten() && !matches!(self.key, Key::Told { .. });
         self.forget_link();
+        if unwritten {
+            let words = "The connection was lost before your last words were written down. Please say them again.";
+            self.notify("unwritten", Severity::Warning, words.into(), NoticeAction::Dismiss);
+        }
         match end {
             LinkEnd::Lost(why) => match self.connection.handle_loss(now) {
                 AfterLoss::Nothing => {}
@@ -119,6 +124,9 @@ impl Session {
         self.link_voice = None;
         self.link_spoke = false;
         self.settled = false;
+        self.unwanted = false;
+        self.told.clear();
+        self.key.handle_loss();
         self.ping_at = None;
         self.loading = None;
     }
@@ -163,6 +171,22 @@ impl Session {
         self.append(now, &silence);
     }
 
+    /// Another server takes the place of the one that was talked with, or tried.
+    pub(super) fn change_server(&mut self, now: Instant) {
+        self.hide_notice(LINK);
+        match self.connection.phase {
+            Phase::Idle => {}
+            Phase::Reconnecting => {
+                self.connection.close();
+                self.want_link(now);
+            }
+            Phase::Connecting | Phase::Configuring | Phase::Live => {
+                self.silence();
+                self.renew(now);
+            }
+        }
+    }
+
     pub(super) fn handle_expiry(&mut self, now: Instant, at: Instant) {
         if self.config.profile.expires {
             self.connection.handle_expiry(now, at);
@@ -204,7 +228,8 @@ impl Session {
         };
         // The same voice once more, after it has spoken, is an error on some servers (protocol: voices).
         let voice = self.config.voice.clone();
-        let voice = (self.link_voice.as_ref() != Some(&voice) && !voice.is_empty()).then_some(voice);
+        let fixed = self.link_spoke && !profile.supports_voice_change;
+        let voice = (!fixed && self.link_voice.as_ref() != Some(&voice) && !voice.is_empty()).then_some(voice);
         if voice.is_some() {
             self.link_voice.clone_from(&voice);
         }

@@ -16,6 +16,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 const RATE_LIMIT_WAIT: Duration = Duration::from_secs(5);
 /// Longer than anybody waits in a conversation.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// Responses that have ended and are still known, to be known again.
+const FINISHED_KEPT: usize = 32;
 const SERVER_ERROR_WAIT: Duration = Duration::from_millis(500);
 
 /// Returns what a person is told of an error that another try would only repeat, and what helps (protocol: errors).
@@ -44,6 +46,9 @@ impl Session {
         if is_proof(&event) {
             self.connection.handle_proof();
         }
+        if let Some(response_id) = of_response(&event) {
+            self.responses.handle_progress(response_id, now);
+        }
         match event {
             ServerEvent::ConversationCreated { .. } => self.handle_first_frame(now),
             ServerEvent::SessionCreated { session } => {
@@ -58,6 +63,7 @@ impl Session {
             ServerEvent::Error { error } => self.handle_error(now, error),
             ServerEvent::EngineStatus { state } => self.handle_engine(now, state),
             ServerEvent::SpeechStarted { item_id, .. } => {
+                self.unwanted = false;
                 self.user_speaking = true;
                 self.retry_at = None;
                 self.silence();
@@ -73,6 +79,7 @@ impl Session {
             }
             ServerEvent::Committed { item_id, previous_item_id } => {
                 self.user_speaking = false;
+                self.unwanted = false;
                 self.retried = false;
                 self.latency.handle_commit(now);
                 if self.config.turns != Turns::PushToTalk {
@@ -84,6 +91,7 @@ impl Session {
             }
             ServerEvent::Cleared => self.user_speaking = false,
             ServerEvent::ItemAdded { previous_item_id, item } => {
+                self.recognize(&item);
                 if let (Some(id), Some(speaker)) = (&item.id, speaker(&item)) {
                     self.place(id, speaker, previous_item_id.as_deref());
                 }
@@ -218,6 +226,9 @@ impl Session {
     fn handle_first_frame(&mut self, now: Instant) {
         if self.connection.phase == Phase::Connecting {
             self.connection.handle_first_frame(now);
+            if let Some(cap) = self.config.profile.session_cap {
+                self.handle_expiry(now, now + Duration::from_secs(cap.into()));
+            }
             self.send_config();
         }
     }
@@ -255,6 +266,7 @@ impl Session {
             }
             "input_audio_buffer_commit_empty" | "unsupported_content_type" => {}
             "conversation_already_has_active_response" => self.responses.handle_already_active(),
+            "cannot_update_voice" => self.connection.want_renewal(),
             "session_expired" => {
                 self.out.push_back(Output::Disconnect);
                 self.handle_link_closed(now, LinkEnd::Expired);
@@ -263,7 +275,28 @@ impl Session {
             _ if self.connection.phase == Phase::Configuring => self.connection.handle_refusal(now, error.message),
             // Heard ends a hair behind received on some servers; the words are cut here all the same.
             _ if error.message.contains("already shorter than") => {}
-            _ => self.notify("server", Severity::Warning, error.message, NoticeAction::Dismiss),
+            _ => {
+                self.preview.handle_refused();
+                self.notify("server", Severity::Warning, error.message, NoticeAction::Dismiss);
+            }
+        }
+    }
+
+    /// A server may give what it is told names of its own: its echoes come in the order of the telling.
+    fn recognize(&mut self, item: &Item) {
+        let Some(id) = &item.id else { return };
+        if self.conversation.knows(id) {
+            self.told.retain(|told| told != id);
+            return;
+        }
+        let ours = matches!(item.kind.as_str(), "function_call" | "function_call_output") || item.role.is_some();
+        let in_progress = item.status.as_deref() == Some("in_progress");
+        if ours
+            && !in_progress
+            && let Some(told) = self.told.pop_front()
+        {
+            let views = self.conversation.rename(&told, id);
+            self.show_all(views);
         }
     }
 
@@ -276,15 +309,40 @@ impl Session {
             return;
         }
         self.await_answer(None);
+        self.key.handle_answered();
         self.hide_notice(RESPONSE);
         self.latency.handle_response(now);
+        if std::mem::take(&mut self.unwanted) && !self.responses.is_busy() {
+            self.responses.handle_created(&response.id, now);
+            self.interrupt(now);
+            self.playout.bury(response.id.clone());
+            return;
+        }
         if self.responses.handle_created(&response.id, now) == Say::Cancel {
             self.cancel_named(&response.id);
+            if !self.config.profile.supports_cancel {
+                let say = self.responses.handle_nothing_to_cancel(now);
+                self.say(say);
+            }
         }
     }
 
     fn handle_response_done(&mut self, now: Instant, response: &Response) {
         let preview = is_preview(response);
+        if !response.id.is_empty() {
+            if self.finished.contains(&response.id) {
+                return;
+            }
+            self.finished.push_back(response.id.clone());
+            if self.finished.len() > FINISHED_KEPT {
+                self.finished.pop_front();
+            }
+        }
+        let spoke = self.playout.has_of(&response.id)
+            || response
+                .output
+                .iter()
+                .any(|i| i.id.as_deref().and_then(|id| self.conversation.text(id)).is_some_and(|t| !t.is_empty()));
         if let Some(usage) = &response.usage {
             let model = self.model.as_deref().or(self.config.profile.model.as_deref()).unwrap_or_default();
             let usage = self.meter.handle_response(model, usage);
@@ -314,7 +372,8 @@ impl Session {
         } else {
             self.drop_calls(&response.id);
         }
-        self.tell_failure(now, response, wanted);
+        // What has been said in part would be said again.
+        self.tell_failure(now, response, wanted && !spoke);
     }
 
     /// Says why an answer is missing or cut, unless asking once more may mend it.
@@ -360,6 +419,36 @@ impl Session {
 
     fn show_usage(&mut self, usage: Option<UsageView>) {
         self.out.extend(usage.map(|usage| Output::View(ViewEvent::Usage { usage })));
+    }
+}
+
+/// Returns the response of which an event tells more.
+fn of_response(event: &ServerEvent) -> Option<&str> {
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        clippy::match_wildcard_for_single_variants,
+        reason = "the rest is not of a response's making"
+    )]
+    match event {
+        ServerEvent::OutputItemAdded { response_id, .. } | ServerEvent::OutputItemDone { response_id, .. } => {
+            Some(response_id)
+        }
+        ServerEvent::ContentPartAdded { at, .. }
+        | ServerEvent::ContentPartDone { at, .. }
+        | ServerEvent::OutputTextDelta { at, .. }
+        | ServerEvent::OutputTextDone { at, .. }
+        | ServerEvent::OutputTranscriptDelta { at, .. }
+        | ServerEvent::OutputTranscriptDone { at, .. }
+        | ServerEvent::OutputAudioDelta { at, .. }
+        | ServerEvent::OutputAudioDone { at } => Some(&at.response_id),
+        ServerEvent::FunctionCallArgumentsDelta { at, .. }
+        | ServerEvent::FunctionCallArgumentsDone { at, .. }
+        | ServerEvent::McpCallArgumentsDelta { at, .. }
+        | ServerEvent::McpCallArgumentsDone { at, .. }
+        | ServerEvent::McpCallInProgress { at }
+        | ServerEvent::McpCallCompleted { at }
+        | ServerEvent::McpCallFailed { at } => Some(&at.response_id),
+        _ => None,
     }
 }
 
