@@ -1,4 +1,5 @@
-//! What users complain about in other voice apps (turns, latency and tools, sessions, costs), each as a scenario.
+//! What users complain about in other voice apps, each as a scenario. The numbers are those of our notes on users; what has
+//! a thread of its own in the protocol's notes as well (26, 28, 29, 33, 34, 37, 39, 46, 47, 54, 55) is in `threads`.
 
 use std::time::Duration;
 
@@ -39,6 +40,93 @@ fn runs(client: &Client) -> Vec<&str> {
 
 fn result(client: &mut Client, id: &str, output: &str) -> Vec<Value> {
     client.step(Input::ToolResult { call_id: id.into(), result: Ok(output.into()) })
+}
+
+/// 27, 30, 32.
+#[test]
+fn an_answer_that_was_heard_to_its_end_is_not_cut_and_a_cut_is_a_whole_number() {
+    let mut client = Client::live("openai");
+    client.hears(created("r1"));
+    client.hears(begun("r1", "a1"));
+    client.hears(words("r1", "a1", "One two three."));
+    client.hears(audio("r1", "a1", 1000));
+    client.hears(json!({ "type": "response.output_audio.done", "response_id": "r1", "item_id": "a1" }));
+    client.hears(done("r1", "completed"));
+    client.plays(1000);
+    let started = json!({ "type": "input_audio_buffer.speech_started", "item_id": "u1", "audio_start_ms": 0 });
+    assert_eq!(types(&client.hears(started.clone())), [""; 0]);
+    assert_eq!(client.view().items[0].heard_chars, None);
+    // However long it took by the clock, only what the speaker played counts, and in whole milliseconds.
+    client.hears(created("r2"));
+    client.hears(begun("r2", "a2"));
+    client.hears(audio("r2", "a2", 1000));
+    let segment = client.did.iter().rev().find_map(|o| match o {
+        Output::Play { segment, .. } => Some(*segment),
+        _ => None,
+    });
+    client.wait_for(Duration::from_secs(30));
+    client.step(Input::Heard { segment: segment.unwrap(), frames: 7_777 });
+    let sent = client.hears(started);
+    assert_eq!(sent[0]["audio_end_ms"], json!(324));
+}
+
+/// 31.
+#[test]
+fn speech_over_an_answer_does_not_drop_what_had_been_said() {
+    let mut client = Client::live("openai");
+    client.hears(created("r1"));
+    client.hears(begun("r1", "a1"));
+    client.hears(words("r1", "a1", "One two three."));
+    client.hears(audio("r1", "a1", 1000));
+    client.plays(500);
+    client.hears(json!({ "type": "input_audio_buffer.speech_started", "item_id": "u1", "audio_start_ms": 0 }));
+    // The server forgets all of its words; the window does not, and tells the next server what was heard.
+    client.hears(
+        json!({ "type": "conversation.item.truncated", "item_id": "a1", "content_index": 0, "audio_end_ms": 500 }),
+    );
+    client.hears(done("r1", "cancelled"));
+    assert_eq!(client.lines()[0], "Assistant: One two three.");
+    client.loses_link();
+    client.wait();
+    client.hears(json!({ "type": "session.created", "session": {} }));
+    let sent = client.hears(json!({ "type": "session.updated", "session": {} }));
+    assert_eq!(sent[0]["item"]["content"][0]["text"], "One two");
+}
+
+/// 40, 41.
+#[test]
+fn after_a_reconnection_nothing_is_doubled_and_the_microphone_is_heard() {
+    let mut client = Client::live("openai");
+    client.act(Action::SendText { text: "Hi".into() });
+    client.hears(created("r1"));
+    client.hears(begun("r1", "a1"));
+    client.hears(words("r1", "a1", "Hello."));
+    client.hears(done("r1", "completed"));
+    let before = client.lines();
+    client.loses_link();
+    client.wait();
+    client.hears(json!({ "type": "session.created", "session": {} }));
+    for event in client.hears(json!({ "type": "session.updated", "session": {} })) {
+        let mut item = event["item"].clone();
+        item["status"] = json!("completed");
+        for kind in ["conversation.item.added", "conversation.item.done"] {
+            client.hears(json!({ "type": kind, "previous_item_id": null, "item": item }));
+        }
+    }
+    assert_eq!(client.lines(), before);
+    assert_eq!(types(&client.speaks(40)), ["input_audio_buffer.append"; 2]);
+}
+
+/// 48, 52.
+#[test]
+fn a_tools_answer_is_used_and_reaches_the_model_as_the_tool_wrote_it() {
+    let mut client = with_tools();
+    client.hears(created("r1"));
+    client.hears(call("done", "r1", "i1", "c1", "f", "{}", "completed"));
+    client.hears(done("r1", "completed"));
+    let sent = result(&mut client, "c1", "{\"degrees\":7}");
+    assert_eq!(sent[0]["item"]["output"], json!("{\"degrees\":7}"));
+    assert_eq!(sent[1], json!({ "type": "response.create" }));
 }
 
 #[test]
@@ -95,6 +183,7 @@ fn a_call_that_was_cut_off_is_never_run() {
     assert_eq!(client.view().tools[0].state, ToolState::Dropped);
 }
 
+/// 49, 50.
 #[test]
 fn a_tool_that_outlives_an_interruption_still_delivers() {
     let mut client = with_tools();
@@ -134,6 +223,7 @@ fn a_tool_that_outlives_its_link_is_told_to_the_next_server_call_and_all() {
     assert_eq!((&sent[0]["item"]["call_id"], &sent[1]["item"]["call_id"]), (&json!("c1"), &json!("c1")));
 }
 
+/// 49, 50.
 #[test]
 fn a_slow_tool_is_given_up_honestly_and_an_unknown_one_is_said_to_be() {
     let mut client = with_tools();
@@ -169,6 +259,7 @@ fn a_call_that_a_server_tells_of_in_one_event_alone_is_run_once() {
     assert_eq!(client.view().tools.len(), 1);
 }
 
+/// 36.
 #[test]
 fn a_wrong_key_stops_at_once_with_the_one_action_that_helps() {
     for (code, words) in [
@@ -204,6 +295,7 @@ fn a_server_that_is_busy_is_asked_again_after_the_time_it_names() {
     assert_eq!(types(&client.wait_for(Duration::from_secs(1))), ["response.create"]);
 }
 
+/// 35, 36, 37.
 #[test]
 fn a_lost_network_is_said_waited_out_and_nothing_is_repeated_or_forgotten() {
     let mut client = Client::live("openai");
@@ -254,6 +346,7 @@ fn what_was_said_with_the_key_is_kept_through_a_lost_link() {
     }
 }
 
+/// 44.
 #[test]
 fn only_what_is_said_while_the_key_is_held_is_sent() {
     let mut client = Client::live_with(Config { turns: Turns::PushToTalk, ..Client::config() });
@@ -305,6 +398,7 @@ fn a_server_that_hangs_up_on_the_silent_hears_a_little_silence() {
     assert_eq!(types(&sent), ["input_audio_buffer.append"; 4]);
 }
 
+/// 54, 56.
 #[test]
 fn cumulative_words_replace_each_other_and_the_last_ones_stay() {
     let mut client = Client::live("xai");
@@ -360,6 +454,7 @@ fn a_server_without_truncation_or_cancelling_is_not_asked_for_either_and_falls_s
     assert_eq!(client.played_ms(), before);
 }
 
+/// 42, 43, 45.
 #[test]
 fn the_bill_is_shown_for_every_answer_with_what_the_cache_saved() {
     let mut client = Client::live("openai");
