@@ -334,9 +334,11 @@ export type Snapshot = { view: View, models: Array<ModelView>, };
 
 export type Speaker = "user" | "assistant";
 
-export type StageChoice = { "type": "onDevice" } | { "type": "http", 
+export type StageChoice = { "type": "onDevice" } | { "type": "http" } & StageServer | { "type": "realtime" } & StageServer;
+
+export type StageServer = { 
 /**
- * Up to and with `/v1`.
+ * `http(s)://`, up to and with `/v1`; `ws(s)://` of a Realtime server.
  */
 url: string, 
 /**
@@ -344,23 +346,7 @@ url: string,
  */
 model: string, 
 /**
- * Voice, of the step that speaks; the chosen one where it is empty.
- */
-voice: string, 
-/**
- * Name of the key in the keychain; empty for none.
- */
-account: string, } | { "type": "realtime", 
-/**
- * `ws://` or `wss://`.
- */
-url: string, 
-/**
- * The model.
- */
-model: string, 
-/**
- * Voice; the chosen one where it is empty.
+ * Voice, of the step that speaks; the server's usual one where it is empty.
  */
 voice: string, 
 /**

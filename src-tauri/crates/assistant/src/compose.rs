@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use engine::http::{Ears, HttpServer, Mind, Mouth, Steps};
 use protocol::{Codec, Dialect, Profile, profile};
 use session::{Config, Prices, Turns, tone};
-use store::{EngineChoice, FoundProfile, Paths, Settings, StageChoice, TurnChoice};
+use store::{EngineChoice, FoundProfile, Paths, Settings, StageChoice, StageServer, TurnChoice};
 
 use crate::{KeySource, Remote, Server, Stitched, Vault, shipped_tools};
 
@@ -74,9 +74,13 @@ pub fn lacking_for(settings: &Settings, paths: &Paths) -> Vec<&'static engine::m
         EngineChoice::OnDevice => Vec::new(),
         EngineChoice::Server { .. } => return Vec::new(),
         EngineChoice::Stitched { ears, mind, mouth } => {
-            let done_elsewhere = |choice: &StageChoice| *choice != StageChoice::OnDevice;
-            let steps = [(ears, "moonshine-base"), (mind, "qwen-0.5b"), (mouth, "hibari")];
-            steps.into_iter().filter(|(choice, _)| done_elsewhere(choice)).map(|(_, id)| id).collect()
+            let steps = steps(ears, mind, mouth);
+            let done_here = [
+                ("moonshine-base", matches!(steps.ears, Ears::OnDevice)),
+                ("qwen-0.5b", matches!(steps.mind, Mind::OnDevice)),
+                ("hibari", matches!(steps.mouth, Mouth::OnDevice)),
+            ];
+            done_here.into_iter().filter(|(_, here)| !here).map(|(id, _)| id).collect()
         }
     };
     crate::models::lacking(&paths.models()).into_iter().filter(|m| !unneeded.contains(&m.id)).collect()
@@ -136,36 +140,35 @@ fn prices(paths: &Paths) -> (Prices, Option<String>) {
     }
 }
 
+/// What a step cannot be done by is done here.
 fn steps(ears: &StageChoice, mind: &StageChoice, mouth: &StageChoice) -> Steps {
-    let at = |url: &str, model: &str| HttpServer { url: url.to_owned(), model: model.to_owned(), key: None };
+    let at = |server: &StageServer| HttpServer { url: server.url.clone(), model: server.model.clone(), key: None };
     // This device's voices are unknown elsewhere.
-    let or = |voice: &String, usual: &str| Some(if voice.is_empty() { usual.to_owned() } else { voice.clone() });
+    let voice = |server: &StageServer, usual: &str| {
+        Some(if server.voice.is_empty() { usual.to_owned() } else { server.voice.clone() })
+    };
     Steps {
         ears: match ears {
-            StageChoice::Http { url, model, .. } => Ears::Http(at(url, model)),
-            StageChoice::OnDevice | StageChoice::Realtime { .. } => Ears::OnDevice,
+            StageChoice::Http(server) => Ears::Http(at(server)),
+            StageChoice::OnDevice | StageChoice::Realtime(_) => Ears::OnDevice,
         },
         mind: match mind {
-            StageChoice::Http { url, model, .. } => Mind::Http(at(url, model)),
-            StageChoice::OnDevice | StageChoice::Realtime { .. } => Mind::OnDevice,
+            StageChoice::Http(server) => Mind::Http(at(server)),
+            StageChoice::OnDevice | StageChoice::Realtime(_) => Mind::OnDevice,
         },
         mouth: match mouth {
             StageChoice::OnDevice => Mouth::OnDevice,
-            StageChoice::Http { url, model, voice, .. } => {
-                Mouth::Http { server: at(url, model), voice: or(voice, "alloy") }
-            }
-            StageChoice::Realtime { url, model, voice, .. } => {
-                Mouth::Realtime { server: at(url, model), voice: or(voice, "marin") }
-            }
+            StageChoice::Http(server) => Mouth::Http { server: at(server), voice: voice(server, "alloy") },
+            StageChoice::Realtime(server) => Mouth::Realtime { server: at(server), voice: voice(server, "marin") },
         },
     }
 }
 
 fn key(choice: &StageChoice, vault: &Vault) -> KeySource {
     match choice {
-        StageChoice::Http { account, .. } | StageChoice::Realtime { account, .. } if !account.is_empty() => {
-            KeySource::Vault(vault.clone(), account.clone())
+        StageChoice::Http(server) | StageChoice::Realtime(server) if !server.account.is_empty() => {
+            KeySource::Vault(vault.clone(), server.account.clone())
         }
-        StageChoice::OnDevice | StageChoice::Http { .. } | StageChoice::Realtime { .. } => KeySource::None,
+        StageChoice::OnDevice | StageChoice::Http(_) | StageChoice::Realtime(_) => KeySource::None,
     }
 }

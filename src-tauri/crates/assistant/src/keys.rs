@@ -48,10 +48,10 @@ impl KeySource {
     }
 
     /// Notes that a server has rejected the key.
-    pub(crate) async fn reject(&self) {
+    pub(crate) fn reject(&self) {
         match self {
             Self::None | Self::Given(_) => {}
-            Self::Vault(vault, account) => vault.reject(account).await,
+            Self::Vault(vault, account) => vault.reject(account),
         }
     }
 }
@@ -189,8 +189,9 @@ impl Vault {
         self.ask(|answer| Request::Clear(account.to_owned(), answer)).await.unwrap_or(Err(KeyError::Gone))
     }
 
-    async fn reject(&self, account: &str) {
-        let _ = self.requests.send(Request::Reject(account.to_owned())).await;
+    fn reject(&self, account: &str) {
+        // The owner of the keys waits for nothing, so there is room.
+        let _ = self.requests.try_send(Request::Reject(account.to_owned()));
     }
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
@@ -294,15 +295,10 @@ async fn find(account: &str, given: Option<SecretString>) -> Result<Option<(Secr
     }
 }
 
-/// Returns the variable that the account's own tools read, too.
+/// Returns the variable that an account's key is read from: the one that its own tools read, too, where they have one.
 pub fn variable(account: &str) -> String {
-    match account {
-        "openai" => "OPENAI_API_KEY".into(),
-        "azure" => "AZURE_OPENAI_API_KEY".into(),
-        "xai" => "XAI_API_KEY".into(),
-        "qwen" => "DASHSCOPE_API_KEY".into(),
-        other => format!("VIVAVOCE_{}_KEY", other.to_uppercase().replace('-', "_")),
-    }
+    let own = || format!("VIVAVOCE_{}_KEY", account.to_uppercase().replace('-', "_"));
+    protocol::profile(account).key_variable.unwrap_or_else(own)
 }
 
 fn from_environment(account: &str) -> Option<SecretString> {

@@ -25,5 +25,5 @@ pub mod prelude {
     pub use engine::{VOICES, VoiceInfo, VoiceModel};
     pub use protocol::{Codec, PROFILES, Profile, profile};
     pub use session::*;
-    pub use store::{EngineChoice, FoundProfile, Paths, Settings, SettingsError, StageChoice, TurnChoice};
+    pub use store::{EngineChoice, FoundProfile, Paths, Settings, SettingsError, StageChoice, StageServer, TurnChoice};
 }

@@ -7,7 +7,7 @@ mod wire;
 use std::{path::PathBuf, process::Stdio, sync::Arc};
 
 use engine::{Host, StageLoaders};
-use protocol::{ClientEvent, Dialect, ParseError, ServerEvent};
+use protocol::{ApiError, ClientEvent, Dialect, ParseError, ServerEvent};
 use session::{LinkEnd, NoticeAction};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -19,6 +19,8 @@ pub use stitched::Stitched;
 pub use websocket::Remote;
 use wire::Wire;
 
+use crate::keys::KeySource;
+
 /// Events that may wait in their order: a whole conversation told anew, and microphone audio.
 const QUEUE: usize = 1024;
 /// Events that may wait when microphone audio comes: some ten seconds. More is a link that is lost without knowing it.
@@ -27,6 +29,7 @@ const AUDIO_LIMIT: usize = 600;
 const URGENT: usize = 256;
 /// Server messages that may wait for the controller.
 const INBOX: usize = 4096;
+
 /// Which server to talk with.
 #[derive(Clone)]
 pub enum Server {
@@ -59,6 +62,7 @@ pub(crate) struct Link {
     urgent: mpsc::Sender<String>,
     ordered: mpsc::Sender<String>,
     wire: Wire,
+    key: KeySource,
     task: JoinHandle<()>,
 }
 
@@ -82,9 +86,9 @@ impl Link {
         let (ordered, ordered_out) = mpsc::channel(QUEUE);
         let (events, inbox) = mpsc::channel(INBOX);
         let ends = Ends { outgoing: Outgoing { urgent: urgent_out, ordered: ordered_out }, events };
-        let wire = match &server {
-            Server::WebSocket(remote) => remote.wire(),
-            Server::Child { .. } | Server::InProcess(_) => Wire::plain(),
+        let (wire, key) = match &server {
+            Server::WebSocket(remote) => (remote.wire(), remote.key.clone()),
+            Server::Child { .. } | Server::InProcess(_) => (Wire::plain(), KeySource::None),
         };
         let task = tokio::spawn(async move {
             let events = ends.events.clone();
@@ -95,7 +99,7 @@ impl Link {
             };
             let _ = events.send(LinkEvent::Closed(end)).await;
         });
-        (Self { urgent, ordered, wire, task }, inbox)
+        (Self { urgent, ordered, wire, key, task }, inbox)
     }
 
     /// Queues an event. What stops an answer goes ahead of all; the rest keeps its order, so that a turn is committed
@@ -133,9 +137,13 @@ impl Link {
         self.wire.dialect()
     }
 
-    /// Reads a message of the server.
+    /// Reads a message of the server; notes that it does not take the key, where it says so.
     pub fn read(&mut self, text: &str) -> Result<ServerEvent, ParseError> {
-        self.wire.read(text)
+        let event = self.wire.read(text)?;
+        if event.fault().is_some_and(ApiError::rejects_key) {
+            self.key.reject();
+        }
+        Ok(event)
     }
 }
 

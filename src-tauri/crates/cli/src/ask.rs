@@ -39,12 +39,12 @@ pub(crate) async fn ask(text: &str, who: Who, json: bool) -> Exit {
     if text.trim().is_empty() {
         return fail(json, Exit::BadInput, "There is no question.");
     }
-    let server = match who.server(json) {
-        Ok(server) => server,
+    let (config, server) = match who.open(json) {
+        Ok(opened) => opened,
         Err(exit) => return exit,
     };
     let assistant = Assistant::start(Setup {
-        config: who.config(),
+        config,
         server,
         backend: Box::new(|| Box::new(Silence)),
         models: None,

@@ -39,8 +39,8 @@ enum Mark {
 }
 
 pub(crate) async fn converse(args: Args, json: bool) -> Exit {
-    let server = match args.who.server(json) {
-        Ok(server) => server,
+    let (config, server) = match args.who.open(json) {
+        Ok(opened) => opened,
         Err(exit) => return exit,
     };
     let real = |path: &PathBuf| std::fs::canonicalize(path).ok();
@@ -74,7 +74,7 @@ pub(crate) async fn converse(args: Args, json: bool) -> Exit {
         };
     };
     let assistant = Assistant::start(Setup {
-        config: args.who.config(),
+        config,
         server,
         backend: Box::new(move || Box::new(backend)),
         models: None,

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use crate::{
     Exit,
-    run::{fail, key_of, provider_of, say},
+    run::{fail, key_of, say},
 };
 
 #[derive(clap::Args)]
@@ -23,7 +23,7 @@ pub(crate) struct Args {
 
 /// Tries a server, prints what it does and does not, and keeps it for later conversations.
 pub(crate) async fn run(args: Args, json: bool) -> Exit {
-    let provider = args.provider.unwrap_or_else(|| provider_of(&args.url));
+    let provider = args.provider.unwrap_or_else(|| protocol::provider_of(&args.url).to_owned());
     let profile = profile(&provider);
     let remote = Remote {
         model: args.model.or_else(|| profile.model.clone()),

@@ -44,14 +44,8 @@ pub(crate) struct Who {
 }
 
 impl Who {
-    /// Returns prompt and voice.
-    pub fn config(&self) -> Config {
-        let settings = self.settings().unwrap_or_default();
-        compose::config(&settings, &Paths::from_env()).0
-    }
-
-    /// Returns the server, or why there is none. Runs on the runtime, which the keys need.
-    pub fn server(&self, json: bool) -> Result<Server, Exit> {
+    /// Returns prompt, voice and server, or why there is none. Runs on the runtime, which the keys need.
+    pub fn open(&self, json: bool) -> Result<(Config, Server), Exit> {
         let settings = self.settings().map_err(|words| fail(json, Exit::BadInput, &words))?;
         let paths = Paths::from_env();
         let lacking = compose::lacking_for(&settings, &paths);
@@ -63,7 +57,11 @@ impl Who {
         let program = std::env::current_exe()
             .map_err(|e| fail(json, Exit::Failed, &format!("This program does not know where it lies: {e}.")))?;
         let _ = std::fs::create_dir_all(paths.logs());
-        Ok(compose::server(&settings, &paths, program, &Vault::start()))
+        let (config, wrong_prices) = compose::config(&settings, &paths);
+        if let Some(words) = wrong_prices {
+            say(json, &format!("Note: {words}"), &json!({ "note": words }));
+        }
+        Ok((config, compose::server(&settings, &paths, program, &Vault::start())))
     }
 
     /// Returns the settings that the arguments stand for.
@@ -86,7 +84,7 @@ impl Who {
             EngineChoice::OnDevice
         } else {
             let ids: Vec<&str> = PROFILES.iter().map(|p| p.id.as_str()).collect();
-            let provider = self.provider.clone().unwrap_or_else(|| provider_of(&self.engine));
+            let provider = self.provider.clone().unwrap_or_else(|| protocol::provider_of(&self.engine).to_owned());
             known("kind of server", &provider, &ids)?;
             let (url, model) = (self.engine.clone(), self.model.clone());
             EngineChoice::Server { url, provider, model, low_bandwidth: self.low_bandwidth }
@@ -109,21 +107,6 @@ fn known(what: &str, name: &str, names: &[&str]) -> Result<(), String> {
     if found { Ok(()) } else { Err(format!("There is no {what} “{name}”; there are {}.", names.join(", "))) }
 }
 
-/// Returns the kind of server that an address belongs to.
-pub(crate) fn provider_of(url: &str) -> String {
-    let host = |url: &str| url.split("//").nth(1).and_then(|r| r.split(['/', ':']).next()).map(str::to_owned);
-    let wanted = host(url);
-    let loopback = ["127.0.0.1", "localhost"];
-    let same = |p: &&protocol::Profile| {
-        wanted.as_deref().is_some_and(|w| !loopback.contains(&w) && host(&p.url).as_deref() == Some(w))
-    };
-    match PROFILES.iter().find(same) {
-        Some(profile) => profile.id.clone(),
-        None if url.contains(".openai.azure.com") => "azure".into(),
-        None => "other".into(),
-    }
-}
-
 /// Returns where the key of a kind of server comes from.
 pub(crate) fn key_of(provider: &str) -> KeySource {
     KeySource::Vault(Vault::start(), provider.to_owned())
@@ -134,11 +117,16 @@ fn stage(name: &str, argument: Option<&str>) -> Result<StageChoice, String> {
     let Some((url, model)) = argument.split_once(',') else {
         return Err(format!("--{name} wants URL,MODEL, as in http://127.0.0.1:11434/v1,llama3.2"));
     };
-    let (url, model, voice) = (url.to_owned(), model.to_owned(), String::new());
-    let account = if url.contains("api.openai.com") { "openai".to_owned() } else { name.to_owned() };
+    let account = Some(protocol::provider_of(url)).filter(|id| *id != "other").unwrap_or(name);
+    let server = StageServer {
+        url: url.to_owned(),
+        model: model.to_owned(),
+        account: account.to_owned(),
+        ..StageServer::default()
+    };
     match (name, url.split("://").next().unwrap_or_default()) {
-        ("mouth", "ws" | "wss") => Ok(StageChoice::Realtime { url, model, voice, account }),
-        (_, "http" | "https") => Ok(StageChoice::Http { url, model, voice, account }),
+        ("mouth", "ws" | "wss") => Ok(StageChoice::Realtime(server)),
+        (_, "http" | "https") => Ok(StageChoice::Http(server)),
         _ => Err(format!("--{name}: {url} is no address; it begins with http:// or https://.")),
     }
 }

@@ -20,13 +20,13 @@ pub(crate) struct Args {
 
 /// Talks until Ctrl+C or an error that nothing helps.
 pub(crate) async fn talk(args: Args, json: bool) -> Exit {
-    let server = match args.who.server(json) {
-        Ok(server) => server,
+    let (config, server) = match args.who.open(json) {
+        Ok(opened) => opened,
         Err(exit) => return exit,
     };
     let (input, output) = (args.input, args.output);
     let assistant = Assistant::start(Setup {
-        config: args.who.config(),
+        config,
         server,
         backend: Box::new(move || Box::new(CpalBackend::new(input, output))),
         models: None,

@@ -37,6 +37,11 @@ impl ApiError {
     pub fn code_or_kind(&self) -> &str {
         self.code.as_deref().filter(|c| !c.is_empty()).unwrap_or(&self.kind)
     }
+
+    /// Returns whether the server does not take the key.
+    pub fn rejects_key(&self) -> bool {
+        self.code_or_kind() == "invalid_api_key"
+    }
 }
 
 impl<'de> Deserialize<'de> for ApiError {

@@ -23,7 +23,7 @@ pub use codec::{Codec, alaw_decode, alaw_encode, mulaw_decode, mulaw_encode};
 pub use dialect::Dialect;
 pub use error::{ApiError, ParseError};
 pub use item::{ContentPart, Item, Role};
-pub use profile::{Auth, PROFILES, Profile, profile};
+pub use profile::{Auth, PROFILES, Profile, profile, provider_of};
 pub use response::{
     CachedTokens, MaxTokens, Modality, Response, ResponseAudio, ResponseAudioOutput, ResponseConfig, ResponseStatus,
     StatusDetails, TokenDetails, Usage,

@@ -39,6 +39,8 @@ pub struct Profile {
     pub model: Option<String>,
     /// How the key is shown.
     pub auth: Auth,
+    /// Environment variable that the server's own tools read the key from.
+    pub key_variable: Option<String>,
     /// None to tell by the first frame.
     pub dialect: Option<Dialect>,
     /// What it wants to hear, frames per second.
@@ -67,6 +69,8 @@ pub struct Profile {
     pub session_cap: Option<u32>,
     /// Whether a session ends by itself after a time.
     pub expires: bool,
+    /// Whether it says of every turn what becomes of it: an answer, however long that takes, or why there is none.
+    pub accounts_for_turns: bool,
 }
 
 impl Profile {
@@ -80,18 +84,15 @@ impl Profile {
             semantic_vad: true,
             supports_voice_change: true,
             expires: false,
+            accounts_for_turns: true,
             ..OTHER.open()
         }
     }
 
-    /// Returns what the microphone is written as.
-    pub fn input(&self) -> Codec {
-        Codec::Pcm { rate: self.in_rate }
-    }
-
-    /// Returns what answers are written as.
-    pub fn output(&self) -> Codec {
-        Codec::Pcm { rate: self.out_rate }
+    /// Returns what the microphone and what answers are written as: both as `chosen`, or as the server has them.
+    pub fn codecs(&self, chosen: Option<Codec>) -> (Codec, Codec) {
+        let own = |rate| chosen.unwrap_or(Codec::Pcm { rate });
+        (own(self.in_rate), own(self.out_rate))
     }
 }
 
@@ -102,6 +103,7 @@ struct Row {
     url: &'static str,
     model: Option<&'static str>,
     auth: Auth,
+    key_variable: Option<&'static str>,
     dialect: Option<Dialect>,
     in_rate: u32,
     semantic_vad: bool,
@@ -122,6 +124,7 @@ const OTHER: Row = Row {
     url: "ws://127.0.0.1:8000/v1/realtime",
     model: None,
     auth: Auth::Optional,
+    key_variable: None,
     dialect: None,
     in_rate: SAMPLE_RATE,
     semantic_vad: false,
@@ -145,6 +148,7 @@ const ROWS: &[Row] = &[
         url: "wss://api.openai.com/v1/realtime",
         model: Some("gpt-realtime-2.1"),
         auth: Auth::Bearer,
+        key_variable: Some("OPENAI_API_KEY"),
         dialect: Some(Dialect::Ga),
         semantic_vad: true,
         transcription_model: Some("gpt-transcribe"),
@@ -158,6 +162,7 @@ const ROWS: &[Row] = &[
         url: "wss://<resource>.openai.azure.com/openai/v1/realtime",
         model: Some("gpt-realtime-2.1"),
         auth: Auth::ApiKey,
+        key_variable: Some("AZURE_OPENAI_API_KEY"),
         dialect: Some(Dialect::Ga),
         semantic_vad: true,
         transcription_model: Some("gpt-transcribe"),
@@ -171,6 +176,7 @@ const ROWS: &[Row] = &[
         url: "wss://api.x.ai/v1/realtime",
         model: Some("grok-voice-latest"),
         auth: Auth::Bearer,
+        key_variable: Some("XAI_API_KEY"),
         dialect: Some(Dialect::Xai),
         voices: &["ara", "rex", "sal", "eve", "leo"],
         session_cap: Some(3600),
@@ -182,6 +188,7 @@ const ROWS: &[Row] = &[
         url: "wss://dashscope.aliyuncs.com/api-ws/v1/realtime",
         model: Some("qwen3.5-omni-flash-realtime"),
         auth: Auth::Bearer,
+        key_variable: Some("DASHSCOPE_API_KEY"),
         dialect: Some(Dialect::Qwen),
         in_rate: 16_000,
         semantic_vad: true,
@@ -234,6 +241,20 @@ pub fn profile(id: &str) -> Profile {
     PROFILES.iter().find(|p| p.id == id).cloned().unwrap_or_else(|| OTHER.open())
 }
 
+/// Returns the kind of server that an address belongs to, by its host.
+pub fn provider_of(url: &str) -> &'static str {
+    fn host(url: &str) -> Option<&str> {
+        url.split("//").nth(1)?.split(['/', ':']).next()
+    }
+    // Whatever serves on this machine may be any of several.
+    let wanted = host(url).filter(|h| !["127.0.0.1", "localhost"].contains(h));
+    match ROWS.iter().find(|row| wanted.is_some() && host(row.url) == wanted) {
+        Some(row) => row.id,
+        None if wanted.is_some_and(|h| h.ends_with(".openai.azure.com")) => "azure",
+        None => OTHER.id,
+    }
+}
+
 impl Row {
     fn open(&self) -> Profile {
         Profile {
@@ -242,6 +263,7 @@ impl Row {
             url: self.url.into(),
             model: self.model.map(Into::into),
             auth: self.auth,
+            key_variable: self.key_variable.map(Into::into),
             dialect: self.dialect,
             in_rate: self.in_rate,
             out_rate: SAMPLE_RATE,
@@ -256,6 +278,28 @@ impl Row {
             needs_app_ping: self.needs_app_ping,
             session_cap: self.session_cap,
             expires: true,
+            accounts_for_turns: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_tells_its_kind_of_server() {
+        for (url, id) in [
+            ("wss://api.openai.com/v1/realtime?model=x", "openai"),
+            ("wss://api.x.ai:443/v1/realtime", "xai"),
+            ("wss://mine.openai.azure.com/openai/v1/realtime", "azure"),
+            ("wss://elsewhere.example/?next=.openai.azure.com", "other"),
+            ("ws://127.0.0.1:8080/v1/realtime", "other"),
+            ("ws://localhost:8000/v1/realtime", "other"),
+            ("nonsense", "other"),
+            ("", "other"),
+        ] {
+            assert_eq!(provider_of(url), id, "{url}");
         }
     }
 }

@@ -23,7 +23,7 @@ pub use latency::LatencyView;
 pub use session::Session;
 pub use tones::{TONES, Tone, tone};
 pub use tools::ToolSpec;
-pub use usage::{Cost, ModelPrice, Prices, TranscriptionPrice, UsageView, cost, transcription_cost};
+pub use usage::{ModelPrice, Prices, TranscriptionPrice, UsageView};
 pub use view::{
     AgentState, ItemState, ItemView, LoadingView, ModelState, ModelView, NoticeAction, NoticeView, Severity, Speaker,
     StatusView, ToolState, ToolView, View, ViewEvent,

@@ -1,5 +1,6 @@
 mod actions;
 mod calls;
+mod failures;
 mod link;
 mod received;
 

@@ -109,15 +109,14 @@ pub struct UsageView {
 
 /// Tokens of one response by their price.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cost {
-    /// US dollars.
-    pub usd: f64,
+struct Cost {
+    usd: f64,
     /// US dollars more without the cache.
-    pub saved_usd: f64,
+    saved_usd: f64,
 }
 
 /// Returns what a response costs.
-pub fn cost(usage: &Usage, price: &ModelPrice) -> Cost {
+fn cost(usage: &Usage, price: &ModelPrice) -> Cost {
     let (input, output) = (&usage.input_token_details, &usage.output_token_details);
     let cached = input.cached_tokens_details.unwrap_or_else(|| {
         // A server that does not say what was cached has most likely cached text.
@@ -141,7 +140,7 @@ pub fn cost(usage: &Usage, price: &ModelPrice) -> Cost {
 }
 
 /// Returns what a transcription costs.
-pub fn transcription_cost(usage: &TranscriptionUsage, price: &TranscriptionPrice) -> f64 {
+fn transcription_cost(usage: &TranscriptionUsage, price: &TranscriptionPrice) -> f64 {
     match usage {
         // A token of the user's audio is 100 ms (protocol: limits).
         TranscriptionUsage::Tokens { input_token_details, .. } if price.token_in == 0.0 && price.token_out == 0.0 => {

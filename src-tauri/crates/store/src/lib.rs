@@ -9,4 +9,4 @@ mod settings;
 pub use keychain::{KeychainError, clear_key, read_key, write_key};
 pub use memory::{Memories, Memory, MemoryError};
 pub use paths::Paths;
-pub use settings::{EngineChoice, FoundProfile, Settings, SettingsError, StageChoice, TurnChoice};
+pub use settings::{EngineChoice, FoundProfile, Settings, SettingsError, StageChoice, StageServer, TurnChoice};

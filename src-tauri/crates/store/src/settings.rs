@@ -54,31 +54,25 @@ pub enum StageChoice {
     #[default]
     OnDevice,
     /// A server that has OpenAI's HTTP interface.
-    Http {
-        /// Up to and with `/v1`.
-        url: String,
-        /// The model.
-        model: String,
-        /// Voice, of the step that speaks; the chosen one where it is empty.
-        #[serde(default)]
-        voice: String,
-        /// Name of the key in the keychain; empty for none.
-        #[serde(default)]
-        account: String,
-    },
+    Http(StageServer),
     /// Reads aloud alone: a Realtime server, beside any conversation.
-    Realtime {
-        /// `ws://` or `wss://`.
-        url: String,
-        /// The model.
-        model: String,
-        /// Voice; the chosen one where it is empty.
-        #[serde(default)]
-        voice: String,
-        /// Name of the key in the keychain; empty for none.
-        #[serde(default)]
-        account: String,
-    },
+    Realtime(StageServer),
+}
+
+/// A server that does one of the three steps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct StageServer {
+    /// `http(s)://`, up to and with `/v1`; `ws(s)://` of a Realtime server.
+    pub url: String,
+    /// The model.
+    pub model: String,
+    /// Voice, of the step that speaks; the server's usual one where it is empty.
+    #[serde(default)]
+    pub voice: String,
+    /// Name of the key in the keychain; empty for none.
+    #[serde(default)]
+    pub account: String,
 }
 
 /// Who finds the end of a turn.

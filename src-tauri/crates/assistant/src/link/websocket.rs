@@ -62,9 +62,8 @@ impl Remote {
     }
 
     pub(crate) fn wire(&self) -> Wire {
-        let profile = &self.profile;
-        let (input, output) = (self.codec.unwrap_or(profile.input()), self.codec.unwrap_or(profile.output()));
-        Wire::new(profile.dialect, input, output)
+        let (input, output) = self.profile.codecs(self.codec);
+        Wire::new(self.profile.dialect, input, output)
     }
 }
 
@@ -93,7 +92,7 @@ pub(super) async fn run(mut ends: Ends, remote: Remote) -> LinkEnd {
         Ok(Err(tungstenite::Error::Http(response))) => {
             let end = turned_down(response.status());
             if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-                remote.key.reject().await;
+                remote.key.reject();
             }
             return end;
         }
@@ -133,9 +132,6 @@ pub(super) async fn run(mut ends: Ends, remote: Remote) -> LinkEnd {
             heard = Instant::now();
             match message {
                 Some(Ok(Message::Text(text))) => {
-                    if text.contains("\"invalid_api_key\"") {
-                        remote.key.reject().await;
-                    }
                     if ends.events.send(LinkEvent::Message(text.to_string())).await.is_err() {
                         return LinkEnd::Lost("nobody listens".into());
                     }

@@ -195,22 +195,26 @@ impl Session {
 
     /// Tells a new server what was said with the key while there was none.
     pub(super) fn tell_untold(&mut self, now: Instant) {
-        let over = matches!(self.key, Key::Untold { .. });
-        let (Key::Untold { said } | Key::Down { said }) = &self.key else { return };
-        let chunks: Vec<Pcm16> = said.chunks(Pcm16::frames_in(1000) as usize).map(|c| Pcm16(c.to_vec())).collect();
         if self.config.turns != Turns::PushToTalk {
             self.key = Key::Up;
             return;
         }
-        for pcm in chunks {
-            self.send(ClientEvent::InputAudioBufferAppend { audio: pcm.to_bytes() });
+        let (said, over) = match std::mem::take(&mut self.key) {
+            Key::Untold { said } => (said, true),
+            Key::Down { said } => (said, false),
+            other @ (Key::Up | Key::Told { .. }) => {
+                self.key = other;
+                return;
+            }
+        };
+        for pcm in said.chunks(Pcm16::frames_in(1000) as usize) {
+            self.send(ClientEvent::InputAudioBufferAppend { audio: Pcm16(pcm.to_vec()).to_bytes() });
         }
         if over {
-            let (Key::Untold { said } | Key::Down { said } | Key::Told { said }) = std::mem::take(&mut self.key) else {
-                return;
-            };
             self.key = Key::Told { said };
             self.commit(now);
+        } else {
+            self.key = Key::Down { said };
         }
     }
 

@@ -6,7 +6,8 @@ use protocol::{ClientEvent, Item};
 
 use super::Session;
 use crate::{
-    Output, Phase, ToolState,
+    Output, Phase, ToolSpec, ToolState,
+    conversation::call_item,
     tools::{timed_out, unknown_tool},
 };
 
@@ -63,12 +64,9 @@ impl Session {
     }
 
     fn run_next(&mut self, now: Instant) {
-        let specs = self.config.tools.clone();
-        let spec = |name: &str| specs.iter().find(|t| t.name == name);
-        let limit = |name: &str| spec(name).map_or(DEFAULT_LIMIT, |t| t.limit);
-        while let Some(run) = self.calls.start_next(now, limit) {
-            if spec(&run.name).is_none() {
-                let output = unknown_tool(&run.name, &specs);
+        while let Some(run) = self.calls.start_next(now, |name| limit(&self.config.tools, name)) {
+            if !self.config.tools.iter().any(|t| t.name == run.name) {
+                let output = unknown_tool(&run.name, &self.config.tools);
                 self.answer_call(&run.call_id, ToolState::Failed, output);
                 continue;
             }
@@ -93,9 +91,7 @@ impl Session {
 
     pub(super) fn handle_overdue_tools(&mut self, now: Instant) {
         while let Some((call_id, name)) = self.calls.overdue(now) {
-            let spec = self.config.tools.iter().find(|t| t.name == name);
-            let limit = spec.map_or(DEFAULT_LIMIT, |t| t.limit);
-            self.answer_call(&call_id, ToolState::Failed, timed_out(limit));
+            self.answer_call(&call_id, ToolState::Failed, timed_out(limit(&self.config.tools, &name)));
             self.out.push_back(Output::CancelTool { call_id });
             self.run_next(now);
         }
@@ -115,11 +111,11 @@ impl Session {
             return;
         }
         for answer in answers {
-            if !answer.on_link {
-                self.retell(&answer.call_id, &answer.name, &answer.arguments);
+            // A call that an earlier server made is news to this one.
+            let call = (!answer.on_link).then(|| call_item(None, &answer.call_id, &answer.name, &answer.arguments));
+            for item in call.into_iter().chain([Item::output(answer.call_id, answer.output)]) {
+                self.send(ClientEvent::ConversationItemCreate { previous_item_id: None, item });
             }
-            let item = Item::output(answer.call_id, answer.output);
-            self.send(ClientEvent::ConversationItemCreate { previous_item_id: None, item });
         }
         // Who speaks will be answered anyway, with these in mind.
         if !self.is_user_speaking() {
@@ -128,4 +124,8 @@ impl Session {
             self.say(say);
         }
     }
+}
+
+fn limit(tools: &[ToolSpec], name: &str) -> Duration {
+    tools.iter().find(|t| t.name == name).map_or(DEFAULT_LIMIT, |t| t.limit)
 }

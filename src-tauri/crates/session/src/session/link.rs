@@ -8,9 +8,7 @@ use protocol::{
 };
 
 use super::{LINK, Session, actions::Key};
-use crate::{
-    LinkEnd, NoticeAction, Output, Phase, Severity, ToolSpec, Turns, connection::AfterLoss, conversation::call_item,
-};
+use crate::{LinkEnd, NoticeAction, Output, Phase, Severity, ToolSpec, Turns, connection::AfterLoss};
 
 /// Microphone audio that a renewal may hold up: what is older is stale.
 const HELD_MS: u64 = 4000;
@@ -218,8 +216,7 @@ impl Session {
         let profile = &self.config.profile;
         let transcription = Transcription { model: profile.transcription_model.clone(), ..Transcription::default() };
         let format = |codec: Codec| (codec != Codec::default()).then(|| codec.format());
-        let (input_codec, output_codec) =
-            (self.config.codec.unwrap_or(profile.input()), self.config.codec.unwrap_or(profile.output()));
+        let (input_codec, output_codec) = profile.codecs(self.config.codec);
         let input = InputAudioConfig {
             format: format(input_codec),
             transcription: Some(Some(transcription)),
@@ -269,12 +266,6 @@ impl Session {
             (Turns::Silence, _) | (Turns::Semantic, false) => Some(by_silence(500)),
             (Turns::Patient, false) => Some(by_silence(1200)),
         }
-    }
-
-    /// Tells the server of a call that an earlier server made, and of its answer.
-    pub(super) fn retell(&mut self, call_id: &str, name: &str, arguments: &str) {
-        let item = call_item(None, call_id, name, arguments);
-        self.send(ClientEvent::ConversationItemCreate { previous_item_id: None, item });
     }
 }
 

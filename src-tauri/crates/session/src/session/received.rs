@@ -2,41 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::{ApiError, EngineState, Item, RateLimit, Response, ResponseStatus, Role, ServerEvent, StatusDetails};
+use protocol::{EngineState, Item, Response, ResponseStatus, Role, ServerEvent};
 
 use super::{MODELS, PREVIEW, RESPONSE, Session};
 use crate::{
-    ItemState, LinkEnd, LoadingView, NoticeAction, Output, Phase, Severity, Speaker, Turns, UsageView, ViewEvent,
-    responses::Say,
+    ItemState, LoadingView, NoticeAction, Output, Phase, Severity, Speaker, Turns, UsageView, ViewEvent, responses::Say,
 };
 
 /// A server that takes a turn and does not begin an answer within this is asked for one (protocol: watchdogs).
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
-/// What a server that asks for patience gets, where it does not say how much.
-const RATE_LIMIT_WAIT: Duration = Duration::from_secs(5);
-/// Longer than anybody waits in a conversation.
-const LONGEST_RETRY: Duration = Duration::from_secs(30);
 /// Responses that have ended and are still known, to be known again.
 const FINISHED_KEPT: usize = 32;
-const SERVER_ERROR_WAIT: Duration = Duration::from_millis(500);
-
-/// Returns what a person is told of an error that another try would only repeat, and what helps (protocol: errors).
-fn fatal(error: &ApiError) -> Option<(String, NoticeAction)> {
-    let words = match error.code_or_kind() {
-        "invalid_api_key" => "The server rejected the key.".to_owned(),
-        "insufficient_quota" | "billing_hard_limit_reached" => {
-            "The account has no credit left; the server answers again once it has.".to_owned()
-        }
-        "account_deactivated" => "The account behind the key has been closed.".to_owned(),
-        "invalid_model" | "model_not_found" => format!("The server does not have this model: {}", error.message),
-        "beta_api_shape_disabled" => {
-            "The server no longer speaks the protocol of 2024; choose another kind of server.".to_owned()
-        }
-        "session_limit_reached" => "The server talks with somebody else and takes no second conversation.".to_owned(),
-        _ => return None,
-    };
-    Some((words, NoticeAction::OpenSettings))
-}
 
 impl Session {
     pub(super) fn handle_received(&mut self, now: Instant, event: ServerEvent) {
@@ -46,7 +22,7 @@ impl Session {
         if is_proof(&event) {
             self.connection.handle_proof();
         }
-        if let Some(response_id) = of_response(&event) {
+        if let Some(response_id) = event.response_id() {
             self.responses.handle_progress(response_id, now);
         }
         match event {
@@ -84,8 +60,7 @@ impl Session {
                 self.latency.handle_commit(now);
                 if self.config.turns != Turns::PushToTalk {
                     self.awaiting_answer = true;
-                    // The engine on this device says what it does, however long that takes.
-                    self.answer_due = self.config.profile.expires.then(|| now + ANSWER_LIMIT);
+                    self.answer_due = (!self.config.profile.accounts_for_turns).then(|| now + ANSWER_LIMIT);
                 }
                 self.place(&item_id, Speaker::User, previous_item_id.as_deref());
             }
@@ -124,8 +99,8 @@ impl Session {
                 self.show_usage(usage);
             }
             ServerEvent::InputTranscriptionFailed { item_id, error, .. } => {
-                // An answer may come all the same: the model hears for itself.
-                if self.config.profile.id == "on-device" {
+                // Elsewhere an answer may come all the same: the model hears for itself.
+                if self.config.profile.accounts_for_turns {
                     self.await_answer(None);
                 }
                 let view = self.conversation.settle(&item_id, ItemState::Failed);
@@ -197,10 +172,7 @@ impl Session {
                     self.out.push_back(Output::EndSegment { segment });
                 }
             }
-            ServerEvent::RateLimitsUpdated { rate_limits } => {
-                let spent = rate_limits.iter().filter(|l| l.remaining == 0).map(reset).max();
-                self.limit_reset = spent;
-            }
+            ServerEvent::RateLimitsUpdated { rate_limits } => self.handle_limits(&rate_limits),
             ServerEvent::ItemDone { .. }
             | ServerEvent::ItemRetrieved { .. }
             | ServerEvent::ContentPartAdded { .. }
@@ -249,35 +221,6 @@ impl Session {
                 self.loading = None;
                 let words = format!("The {what} cannot be used: {message}");
                 self.notify(MODELS, Severity::Error, words, NoticeAction::InstallModels);
-            }
-        }
-    }
-
-    fn handle_error(&mut self, now: Instant, error: ApiError) {
-        if let Some((words, helps)) = fatal(&error) {
-            self.out.push_back(Output::Disconnect);
-            self.handle_link_closed(now, LinkEnd::Refused { words, helps });
-            return;
-        }
-        match error.code_or_kind() {
-            "response_cancel_not_active" => {
-                let say = self.responses.handle_nothing_to_cancel(now);
-                self.say(say);
-            }
-            "input_audio_buffer_commit_empty" | "unsupported_content_type" => {}
-            "conversation_already_has_active_response" => self.responses.handle_already_active(),
-            "cannot_update_voice" => self.connection.want_renewal(),
-            "session_expired" => {
-                self.out.push_back(Output::Disconnect);
-                self.handle_link_closed(now, LinkEnd::Expired);
-            }
-            // Some servers refuse a field and take the rest: `session.updated` may still come.
-            _ if self.connection.phase == Phase::Configuring => self.connection.handle_refusal(now, error.message),
-            // Heard ends a hair behind received on some servers; the words are cut here all the same.
-            _ if error.message.contains("already shorter than") => {}
-            _ => {
-                self.preview.handle_refused();
-                self.notify("server", Severity::Warning, error.message, NoticeAction::Dismiss);
             }
         }
     }
@@ -376,88 +319,9 @@ impl Session {
         self.tell_failure(now, response, wanted && !spoke);
     }
 
-    /// Says why an answer is missing or cut, unless asking once more may mend it.
-    fn tell_failure(&mut self, now: Instant, response: &Response, wanted: bool) {
-        let details = response.status_details.as_ref();
-        match response.status {
-            ResponseStatus::Failed => {
-                let error = details.and_then(|d| d.error.clone()).unwrap_or_default();
-                if let Some((words, helps)) = fatal(&error) {
-                    self.out.push_back(Output::Disconnect);
-                    self.handle_link_closed(now, LinkEnd::Refused { words, helps });
-                } else if let Some(wait) = self.passing(&error).filter(|_| wanted && !self.retried) {
-                    self.retried = true;
-                    self.retry_at = Some(now + wait);
-                } else {
-                    let words = if error.message.is_empty() { "the server gave no reason." } else { &error.message };
-                    let words = format!("No answer: {words}");
-                    self.notify(RESPONSE, Severity::Error, words, NoticeAction::Retry);
-                }
-            }
-            ResponseStatus::Incomplete => {
-                let words = match reason(details) {
-                    Some("content_filter") => "The server's filter cut the answer off.",
-                    Some("max_output_tokens") => "The answer was cut off: it had grown too long.",
-                    Some(_) | None => "The server cut the answer off.",
-                };
-                self.notify(RESPONSE, Severity::Info, words.into(), NoticeAction::Dismiss);
-            }
-            ResponseStatus::InProgress | ResponseStatus::Completed | ResponseStatus::Cancelled => {}
-        }
-    }
-
-    /// Returns how long to wait before asking again, if the reason will pass.
-    fn passing(&self, error: &ApiError) -> Option<Duration> {
-        match error.code_or_kind() {
-            "rate_limit_exceeded" | "inference_rate_limit_exceeded" => {
-                Some(self.limit_reset.unwrap_or(RATE_LIMIT_WAIT).min(LONGEST_RETRY))
-            }
-            "server_error" => Some(SERVER_ERROR_WAIT),
-            _ => None,
-        }
-    }
-
     fn show_usage(&mut self, usage: Option<UsageView>) {
         self.out.extend(usage.map(|usage| Output::View(ViewEvent::Usage { usage })));
     }
-}
-
-/// Returns the response of which an event tells more.
-fn of_response(event: &ServerEvent) -> Option<&str> {
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        clippy::match_wildcard_for_single_variants,
-        reason = "the rest is not of a response's making"
-    )]
-    match event {
-        ServerEvent::OutputItemAdded { response_id, .. } | ServerEvent::OutputItemDone { response_id, .. } => {
-            Some(response_id)
-        }
-        ServerEvent::ContentPartAdded { at, .. }
-        | ServerEvent::ContentPartDone { at, .. }
-        | ServerEvent::OutputTextDelta { at, .. }
-        | ServerEvent::OutputTextDone { at, .. }
-        | ServerEvent::OutputTranscriptDelta { at, .. }
-        | ServerEvent::OutputTranscriptDone { at, .. }
-        | ServerEvent::OutputAudioDelta { at, .. }
-        | ServerEvent::OutputAudioDone { at } => Some(&at.response_id),
-        ServerEvent::FunctionCallArgumentsDelta { at, .. }
-        | ServerEvent::FunctionCallArgumentsDone { at, .. }
-        | ServerEvent::McpCallArgumentsDelta { at, .. }
-        | ServerEvent::McpCallArgumentsDone { at, .. }
-        | ServerEvent::McpCallInProgress { at }
-        | ServerEvent::McpCallCompleted { at }
-        | ServerEvent::McpCallFailed { at } => Some(&at.response_id),
-        _ => None,
-    }
-}
-
-fn reason(details: Option<&StatusDetails>) -> Option<&str> {
-    details.and_then(|d| d.reason.as_deref())
-}
-
-fn reset(limit: &RateLimit) -> Duration {
-    Duration::try_from_secs_f64(limit.reset_seconds).unwrap_or(RATE_LIMIT_WAIT)
 }
 
 fn speaker(item: &Item) -> Option<Speaker> {
