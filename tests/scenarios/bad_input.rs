@@ -4,7 +4,7 @@ use std::{path::Path, process::Command, time::Duration};
 
 use support::{
     NO_SOUND, cli, converse, home_with_models, link_models, program,
-    speech::{espeak, loud_ms, silence, write, write_at},
+    speech::{espeak, loud_ms, said, silence, write, write_at},
     start_converse,
 };
 
@@ -57,9 +57,7 @@ fn odd_recordings_are_heard_as_far_as_they_go() {
         assert!(talk.output.status.success() && talk.items().is_empty(), "{name}: {}", talk.report());
     }
 
-    let mut question = silence(500);
-    question.extend(espeak("What is the capital of France?", 150));
-    question.extend(silence(2000));
+    let question = said(500, "What is the capital of France?", 2000);
     let clipped: Vec<i16> = question.iter().map(|s| s.saturating_mul(30)).collect();
     write(&path("clipped.wav"), &clipped);
     let narrow: Vec<i16> = question.iter().step_by(3).copied().collect();
@@ -96,9 +94,7 @@ fn an_engine_that_is_killed_in_mid_answer_is_started_again_and_told_everything()
     let home = home_with_models();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("killed.wav");
-    let mut samples = silence(500);
-    samples.extend(espeak("Please tell me a long story about the sea.", 150));
-    samples.extend(silence(14_000));
+    let mut samples = said(500, "Please tell me a long story about the sea.", 14_000);
     samples.extend(espeak("What is the capital of France?", 150));
     samples.extend(silence(2000));
     write(&path, &samples);
@@ -137,8 +133,7 @@ fn an_hour_of_recording_is_heard_at_once_in_little_memory_and_ends_by_ctrl_c_wit
         bits_per_sample: 8,
         sample_format: hound::SampleFormat::Int,
     };
-    let mut question = silence(500);
-    question.extend(espeak("What is the capital of France?", 150));
+    let question = said(500, "What is the capital of France?", 0);
     let mut writer = hound::WavWriter::create(&path, spec).unwrap();
     for sample in question.iter().flat_map(|s| [s >> 8; 4 * 7]) {
         writer.write_sample(sample).unwrap();
@@ -186,9 +181,7 @@ fn a_full_disk_under_the_recording_is_said_and_the_conversation_goes_on() {
     let home = home_with_models();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("in.wav");
-    let mut question = silence(500);
-    question.extend(espeak("What is the capital of France?", 150));
-    question.extend(silence(2000));
+    let question = said(500, "What is the capital of France?", 2000);
     write(&path, &question);
     let args = ["converse", "--tone", "brisk", "--audio", path.to_str().unwrap(), "--out", "/dev/full"];
     let output = cli(home.path(), &args);

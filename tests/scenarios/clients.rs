@@ -9,8 +9,8 @@ use std::{
 
 use engine::scripted::{Script, loaders};
 use serde_json::{Value, json};
-use session::{Action, Config, Input, ToolSpec, Turns};
-use support::client::{Client, audio, begun, call, created, done, words};
+use session::{Action, Config, Input, Turns};
+use support::client::{Client, audio, begun, call, created, done, tool, words};
 
 /// `cargo xtask test` installs them there.
 fn packages() -> PathBuf {
@@ -62,12 +62,7 @@ async fn the_agents_package_talks_with_our_server() {
 
 /// Everything our client ever says, by everything that makes it say something.
 fn everything() -> Vec<Value> {
-    let tools = vec![ToolSpec {
-        name: "f".into(),
-        description: "Does it.".into(),
-        parameters: json!({ "type": "object", "properties": {} }),
-        limit: Duration::from_secs(5),
-    }];
+    let tools = vec![tool("f", 5)];
     let mut sent = Vec::new();
     for (turns, codec) in [
         (Turns::Semantic, None),

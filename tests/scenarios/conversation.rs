@@ -3,7 +3,7 @@
 use support::{
     converse, home_with_models,
     models::{Ears, Voice},
-    speech::{espeak, loud_ms, silence, with_noise, words, write},
+    speech::{espeak, loud_ms, said, silence, with_noise, words, write},
 };
 
 /// Ten questions and a word that a right answer has; what the model knows is its own affair, so only some are asked for.
@@ -94,9 +94,7 @@ fn talking_over_the_answer_silences_the_speaker_within_300_ms() {
     let home = home_with_models();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("over.wav");
-    let mut samples = silence(500);
-    samples.extend(espeak("Please tell me a long story about a brave knight and a dragon.", 150));
-    samples.extend(silence(5000));
+    let mut samples = said(500, "Please tell me a long story about a brave knight and a dragon.", 5000);
     let over = samples.len() as u64 / 24;
     let second = espeak("Wait, what is the capital of France?", 150);
     let onset = second.iter().position(|s| s.unsigned_abs() > 400).unwrap() as u64 / 24;

@@ -11,7 +11,7 @@ use support::{
     NO_SOUND, home_with_models,
     models::Ears,
     program,
-    speech::{espeak, loud_ms, silence, write},
+    speech::{loud_ms, said, silence, write},
     tray::Tray,
     window::Window,
 };
@@ -66,9 +66,7 @@ async fn speaks_a_spoken_question_into_the_window_and_hears_and_sees_the_answer(
     let home = home_with_models();
     let dir = tempfile::tempdir().unwrap();
     let question = dir.path().join("question.wav");
-    let mut samples = silence(300);
-    samples.extend(espeak("What is the biggest planet in the solar system?", 150));
-    samples.extend(silence(500));
+    let samples = said(300, "What is the biggest planet in the solar system?", 500);
     write(&question, &samples);
 
     let window = Window::open(home.path()).await;

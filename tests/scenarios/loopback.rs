@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{Arc, Condvar, Mutex},
     time::{Duration, Instant},
 };
 
@@ -11,7 +11,7 @@ use engine::scripted::{Script, loaders};
 use serde_json::{Value, json};
 use support::{
     cli, converse, home_with_models, program,
-    speech::{espeak, loud_ms, silence, write},
+    speech::{loud_ms, said, silence, write},
 };
 
 /// Loud sound, which is speech to the scripted detector.
@@ -129,22 +129,31 @@ struct Seen {
     prompt: Value,
 }
 
-/// A server with OpenAI's three endpoints, whose chat takes its time over the second sentence.
-fn three_steps() -> (String, Arc<Mutex<Seen>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/v1", listener.local_addr().unwrap());
-    let seen = Arc::new(Mutex::new(Seen::default()));
-    let shared = Arc::clone(&seen);
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let seen = Arc::clone(&shared);
-            std::thread::spawn(move || step(stream, &seen));
-        }
-    });
-    (url, seen)
+#[derive(Default)]
+struct Steps {
+    seen: Mutex<Seen>,
+    speech_asked: Condvar,
 }
 
-fn step(stream: TcpStream, seen: &Mutex<Seen>) {
+/// How long the second sentence waits for the first one's speech.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A server with OpenAI's three endpoints, whose chat ends once its first sentence is asked for aloud.
+fn three_steps() -> (String, Arc<Steps>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let steps = Arc::new(Steps::default());
+    let shared = Arc::clone(&steps);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let steps = Arc::clone(&shared);
+            std::thread::spawn(move || step(stream, &steps));
+        }
+    });
+    (url, steps)
+}
+
+fn step(stream: TcpStream, Steps { seen, speech_asked }: &Steps) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut head = String::new();
     while reader.read_line(&mut head).is_ok_and(|n| n > 2) {}
@@ -162,21 +171,25 @@ fn step(stream: TcpStream, seen: &Mutex<Seen>) {
     } else if head.contains("/chat/completions") {
         seen.lock().unwrap().prompt = serde_json::from_slice(&body).unwrap();
         begin(&mut out, "text/event-stream");
-        for (words, pause) in [("Paris is the capital ", 50), ("of France. ", 1500), ("It lies on the Seine.", 0)] {
+        for words in ["Paris is the capital ", "of France. ", "It lies on the Seine."] {
+            if words.starts_with("It") {
+                let seen = seen.lock().unwrap();
+                drop(speech_asked.wait_timeout_while(seen, LIMIT, |s| s.first_speech.is_none()).unwrap());
+            }
             let delta = json!({ "choices": [{ "index": 0, "delta": { "content": words } }] });
             if write!(out, "data: {delta}\n\n").is_err() {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(pause));
         }
         let _ = write!(out, "data: [DONE]\n\n");
         seen.lock().unwrap().chat_ended = Some(Instant::now());
     } else {
-        let asked: Value = serde_json::from_slice(&body).unwrap();
+        let wanted: Value = serde_json::from_slice(&body).unwrap();
         {
             let mut seen = seen.lock().unwrap();
             seen.first_speech.get_or_insert_with(Instant::now);
-            seen.spoken.push(asked["input"].as_str().unwrap().to_owned());
+            speech_asked.notify_all();
+            seen.spoken.push(wanted["input"].as_str().unwrap().to_owned());
         }
         begin(&mut out, "audio/pcm");
         let samples: Vec<u8> =
@@ -192,13 +205,11 @@ fn step(stream: TcpStream, seen: &Mutex<Seen>) {
 #[test]
 #[ignore = "needs the models"]
 fn three_steps_by_http_answer_and_the_first_sentence_is_spoken_while_the_second_is_written() {
-    let (url, seen) = three_steps();
+    let (url, steps) = three_steps();
     let home = home_with_models();
     let dir = tempfile::tempdir().unwrap();
     let input = dir.path().join("in.wav");
-    let mut samples = silence(800);
-    samples.extend(espeak("What is the capital of France?", 150));
-    samples.extend(silence(3000));
+    let samples = said(800, "What is the capital of France?", 3000);
     write(&input, &samples);
     let step = |model: &str| format!("{url},{model}");
     let (ears, mind, mouth) = (step("ears-1"), step("mind-1"), step("mouth-1"));
@@ -207,7 +218,7 @@ fn three_steps_by_http_answer_and_the_first_sentence_is_spoken_while_the_second_
     let items = talk.items();
     assert_eq!(items[0].1, "What is the capital of France?", "{}", talk.report());
     assert_eq!(items[1].1.trim(), "Paris is the capital of France. It lies on the Seine.", "{}", talk.report());
-    let seen = seen.lock().unwrap();
+    let seen = steps.seen.lock().unwrap();
     assert!(seen.transcriptions > 0);
     assert_eq!(seen.prompt["model"], "mind-1");
     let tools = seen.prompt["tools"].as_array().unwrap();
@@ -226,9 +237,7 @@ fn a_step_whose_server_is_not_there_is_said_in_words() {
     let home = home_with_models();
     let dir = tempfile::tempdir().unwrap();
     let input = dir.path().join("in.wav");
-    let mut samples = silence(800);
-    samples.extend(espeak("What is the capital of France?", 150));
-    samples.extend(silence(3000));
+    let samples = said(800, "What is the capital of France?", 3000);
     write(&input, &samples);
     let talk = converse(home.path(), &input, &["--mind", "http://127.0.0.1:9/v1,llama"]);
     let printed = String::from_utf8_lossy(&talk.output.stdout);

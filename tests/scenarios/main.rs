@@ -23,3 +23,4 @@ mod pages;
 mod races;
 mod shell;
 mod threads;
+mod tool_complaints;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use session::{Action, Config, Input, LinkEnd, Output, Phase, ToolSpec, Turns};
-use support::client::{Client, audio, begun, call, created, done, types, words};
+use session::{Action, Config, Input, LinkEnd, Output, Phase, Turns};
+use support::client::{Client, audio, begun, call, created, done, tool, types, words};
 
 fn push_to_talk() -> Client {
     Client::live_with(Config { turns: Turns::PushToTalk, ..Client::config() })
@@ -111,13 +111,7 @@ fn stop_counts_before_the_answer_has_begun() {
 }
 
 fn with_tool() -> Client {
-    let tool = ToolSpec {
-        name: "f".into(),
-        description: String::new(),
-        parameters: json!({ "type": "object" }),
-        limit: Duration::from_secs(5),
-    };
-    Client::live_with(Config { tools: vec![tool], ..Client::config() })
+    Client::live_with(Config { tools: vec![tool("f", 5)], ..Client::config() })
 }
 
 #[test]

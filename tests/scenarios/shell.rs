@@ -230,7 +230,14 @@ struct Held {
 }
 
 impl engine::stages::Synthesizer for Held {
-    fn speak(&mut self, text: &str, _: &str, _: f32) -> Result<protocol::Pcm16, engine::stages::StageError> {
+    fn stream(
+        &mut self,
+        text: &str,
+        _: &str,
+        _: f32,
+        _: &dyn Fn() -> bool,
+        _: &mut dyn FnMut(protocol::Pcm16),
+    ) -> Result<protocol::Pcm16, engine::stages::StageError> {
         let _ = self.spoken.send(text.to_owned());
         if let Some(gate) = self.gate.take() {
             let _ = gate.recv();

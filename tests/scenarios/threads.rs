@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use protocol::Dialect;
 use serde_json::json;
-use session::{Action, Config, Input, ItemState, NoticeAction, Output, Phase, ToolSpec, Turns};
-use support::client::{Client, audio, begun, call, created, done, error, types, words};
+use session::{Action, Config, Input, ItemState, NoticeAction, Output, Phase, Turns};
+use support::client::{Client, audio, begun, call, created, done, error, tool, types, words};
 
 fn answer(client: &mut Client, ms: u64) {
     client.hears(created("r1"));
@@ -15,17 +15,8 @@ fn answer(client: &mut Client, ms: u64) {
     client.hears(audio("r1", "a1", ms));
 }
 
-fn tool(name: &str) -> ToolSpec {
-    ToolSpec {
-        name: name.into(),
-        description: "Does it.".into(),
-        parameters: json!({ "type": "object" }),
-        limit: Duration::from_secs(5),
-    }
-}
-
 fn with_tools() -> Client {
-    Client::live_with(Config { tools: vec![tool("f"), tool("g")], ..Client::config() })
+    Client::live_with(Config { tools: vec![tool("f", 5), tool("g", 5)], ..Client::config() })
 }
 
 /// 1: pickle-com/glass#220.
@@ -422,12 +413,12 @@ fn an_item_is_never_asked_back_for() {
 /// 25: Azure-Samples/aoai-realtime-audio-sdk#132.
 #[test]
 fn tools_are_flat_on_the_wire_and_nested_only_where_a_dialect_says_so() {
-    let mut client = Client::new(Config { tools: vec![tool("f")], ..Client::config() });
+    let mut client = Client::new(Config { tools: vec![tool("f", 5)], ..Client::config() });
     client.act(Action::StartTalk);
     let sent = client.hears(json!({ "type": "session.created", "session": {} }));
     let session = &sent[0]["session"];
     let flat =
-        json!({ "type": "function", "name": "f", "description": "Does it.", "parameters": { "type": "object" } });
+        json!({ "type": "function", "name": "f", "description": "Does it.", "parameters": { "type": "object", "properties": {} } });
     assert_eq!((&session["tools"][0], &session["tool_choice"]), (&flat, &json!("auto")));
     let (_, event) = protocol::ClientEvent::parse(&sent[0].to_string()).unwrap();
     let qwen: serde_json::Value = serde_json::from_str(&Dialect::Qwen.write(&event, None)).unwrap();

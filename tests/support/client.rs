@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use protocol::{Pcm16, ServerEvent};
 use serde_json::{Value, json};
-use session::{Action, Config, Input, LinkEnd, Output, Session, View};
+use session::{Action, Config, Input, LinkEnd, Output, Session, ToolSpec, View};
 
 /// A session, its clock, and what it has done since it was last asked.
 pub struct Client {
@@ -204,4 +204,14 @@ pub fn call(kind: &str, response: &str, item: &str, call: &str, name: &str, argu
 pub fn error(code: &str, message: &str) -> Value {
     json!({ "type": "error", "error": { "type": "invalid_request_error", "code": code, "message": message,
         "event_id": null } })
+}
+
+/// Returns a tool that may take some seconds.
+pub fn tool(name: &str, seconds: u64) -> ToolSpec {
+    ToolSpec {
+        name: name.into(),
+        description: "Does it.".into(),
+        parameters: json!({ "type": "object", "properties": {} }),
+        limit: Duration::from_secs(seconds),
+    }
 }

@@ -23,6 +23,11 @@ pub fn espeak(text: &str, speed: u32) -> Vec<i16> {
     (0..length).map(at).collect()
 }
 
+/// Returns a text spoken plainly, with silence before and behind it.
+pub fn said(before_ms: u64, text: &str, behind_ms: u64) -> Vec<i16> {
+    [silence(before_ms), espeak(text, 150), silence(behind_ms)].concat()
+}
+
 /// Returns silence.
 pub fn silence(ms: u64) -> Vec<i16> {
     vec![0; (ms * 24) as usize]

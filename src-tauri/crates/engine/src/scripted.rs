@@ -150,7 +150,14 @@ struct ScriptedVoice {
 }
 
 impl Synthesizer for ScriptedVoice {
-    fn speak(&mut self, text: &str, _voice: &str, _speed: f32) -> Result<Pcm16, StageError> {
+    fn stream(
+        &mut self,
+        text: &str,
+        _voice: &str,
+        _speed: f32,
+        _: &dyn Fn() -> bool,
+        _: &mut dyn FnMut(Pcm16),
+    ) -> Result<Pcm16, StageError> {
         let frames = Pcm16::frames_in(self.ms_per_char * text.chars().count() as u64) as usize;
         Ok(Pcm16((0..frames).map(|n| if n % 48 < 24 { 3000 } else { -3000 }).collect()))
     }

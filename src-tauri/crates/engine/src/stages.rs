@@ -161,25 +161,28 @@ pub trait LanguageModel {
 
 /// Speaks.
 pub trait Synthesizer {
-    /// Returns `text` spoken in a voice; `speed` 1 is natural.
+    /// Speaks `text` in a voice; `speed` 1 is natural. Gives away what it has as it goes, and returns the rest. Stops
+    /// soon after `cancelled` turns true, where the work can be stopped.
     ///
     /// # Errors
-    /// The model's fault, or the voice is not installed.
-    fn speak(&mut self, text: &str, voice: &str, speed: f32) -> Result<Pcm16, StageError>;
-
-    /// Speaks as [`Self::speak`] does, and gives away what it has as it goes; returns the rest. Stops soon after
-    /// `cancelled` turns true.
-    ///
-    /// # Errors
-    /// As [`Self::speak`]; what was given away stays.
+    /// The model's fault, or the voice is not installed; what was given away stays.
     fn stream(
         &mut self,
         text: &str,
         voice: &str,
         speed: f32,
-        _cancelled: &dyn Fn() -> bool,
-        _on_speech: &mut dyn FnMut(Pcm16),
-    ) -> Result<Pcm16, StageError> {
-        self.speak(text, voice, speed)
+        cancelled: &dyn Fn() -> bool,
+        on_speech: &mut dyn FnMut(Pcm16),
+    ) -> Result<Pcm16, StageError>;
+
+    /// Returns `text` spoken, whole.
+    ///
+    /// # Errors
+    /// As [`Self::stream`].
+    fn speak(&mut self, text: &str, voice: &str, speed: f32) -> Result<Pcm16, StageError> {
+        let mut all = Vec::new();
+        let rest = self.stream(text, voice, speed, &|| false, &mut |pcm| all.extend(pcm.0))?;
+        all.extend(rest.0);
+        Ok(Pcm16(all))
     }
 }

@@ -24,13 +24,6 @@ impl Speech {
 }
 
 impl Synthesizer for Speech {
-    fn speak(&mut self, text: &str, voice: &str, speed: f32) -> Result<Pcm16, StageError> {
-        let mut all = Vec::new();
-        let rest = self.stream(text, voice, speed, &|| false, &mut |pcm| all.extend(pcm.0))?;
-        all.extend(rest.0);
-        Ok(Pcm16(all))
-    }
-
     fn stream(
         &mut self,
         text: &str,

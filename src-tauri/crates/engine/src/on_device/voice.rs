@@ -30,7 +30,14 @@ impl Voice {
 }
 
 impl Synthesizer for Voice {
-    fn speak(&mut self, text: &str, id: &str, speed: f32) -> Result<Pcm16, StageError> {
+    fn stream(
+        &mut self,
+        text: &str,
+        id: &str,
+        speed: f32,
+        _: &dyn Fn() -> bool,
+        _: &mut dyn FnMut(Pcm16),
+    ) -> Result<Pcm16, StageError> {
         let wanted = voice(id);
         let british = wanted.id.starts_with('b');
         let tokens = self.phonemes.tokens(text, british)?;

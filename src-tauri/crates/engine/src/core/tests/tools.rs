@@ -80,10 +80,9 @@ fn the_model_is_told_calls_with_their_answers_and_never_one_without_the_other() 
     let calls = ids(&rig);
     // Not answered yet: the model is told of no call.
     rig.client(ClientEvent::ResponseCreate { response: None });
-    let (job, asked) = request(&mut rig);
+    let (_, asked) = request(&mut rig);
     assert!(asked.messages.iter().all(|m| m.calls.is_empty()), "{:?}", asked.messages);
     rig.client(ClientEvent::ResponseCancel { response_id: None });
-    let _ = job;
     rig.client(ClientEvent::ConversationItemCreate { previous_item_id: None, item: Item::output(&calls[0].0, "7") });
     rig.client(ClientEvent::ConversationItemCreate { previous_item_id: None, item: Item::output("nobody", "8") });
     rig.client(ClientEvent::ResponseCreate { response: None });
