@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use protocol::Dialect;
 use serde_json::json;
-use session::{Action, Config, Input, ItemState, NoticeAction, Output, Phase, Turns};
+use session::{Action, Config, Input, ItemState, LinkEnd, NoticeAction, Output, Phase, Turns};
 use support::client::{Client, audio, begun, call, created, done, error, tool, types, words};
 
 fn answer(client: &mut Client, ms: u64) {
@@ -280,16 +280,22 @@ fn an_hour_is_no_end_the_session_is_renewed_before_in_a_quiet_moment_and_nothing
     client.hears(json!({ "type": "response.output_audio.done", "response_id": "r1", "item_id": "a1" }));
     client.did.clear();
     client.wait_for(Duration::from_secs(3600 - 200));
-    assert_eq!(client.count(|o| *o == Output::Connect), 0);
+    assert_eq!(client.count(|o| *o == Output::OpenSpare), 0);
     client.wait_for(Duration::from_secs(82));
-    assert_eq!(client.count(|o| *o == Output::Connect), 1);
+    assert_eq!(client.count(|o| *o == Output::OpenSpare), 1);
+    // The old link is in use until the new one is open, and what it was sent last is told to both.
+    let sent = client.speaks(100);
+    assert_eq!(types(&sent), ["input_audio_buffer.append"; 5]);
+    client.step(Input::SpareReady);
+    assert_eq!(client.count(|o| *o == Output::UseSpare), 1);
+    assert_eq!(client.count(|o| matches!(o, Output::Connect | Output::Disconnect)), 0);
     assert_eq!(client.view().status.phase, Phase::Live);
     // What is said in the meantime is told to the next server, after the conversation.
     client.speaks(100);
     client.hears(json!({ "type": "session.created", "session": {} }));
     let sent = client.hears(json!({ "type": "session.updated", "session": {} }));
     assert_eq!(types(&sent), ["conversation.item.create", "input_audio_buffer.append"]);
-    assert_eq!(sent[1]["audio"].as_str().unwrap().len(), (480 * 5 * 2usize).div_ceil(3) * 4);
+    assert_eq!(sent[1]["audio"].as_str().unwrap().len(), (480 * 10 * 2usize).div_ceil(3) * 4);
     // A server that ends the session itself is followed by another one at once, and without a word about it.
     client.did.clear();
     client.hears(error("session_expired", "Your session hit the maximum duration of 60 minutes."));
@@ -306,9 +312,34 @@ fn a_renewal_waits_for_the_answer_to_end_but_not_for_ever() {
     client.step(Input::Expires { at: client.after(Duration::from_secs(90)) });
     client.did.clear();
     client.wait_for(Duration::from_secs(80));
-    assert_eq!(client.count(|o| *o == Output::Connect), 0, "in mid-answer");
+    assert_eq!(client.count(|o| matches!(o, Output::Connect | Output::OpenSpare)), 0, "in mid-answer");
     client.wait_for(Duration::from_secs(6));
     assert_eq!(client.count(|o| *o == Output::Connect), 1, "a moment before the server would end it");
+}
+
+/// 19, where the next link cannot be had: the one in use stays in use, and another is tried until the end.
+#[test]
+fn a_link_that_cannot_be_renewed_is_used_to_its_end() {
+    let mut client = Client::live("openai");
+    client.step(Input::Expires { at: client.after(Duration::from_secs(90)) });
+    client.did.clear();
+    client.wait_for(Duration::from_secs(81));
+    assert_eq!(client.count(|o| *o == Output::OpenSpare), 1);
+    client.step(Input::SpareLost);
+    assert_eq!((client.speaks(20).len(), client.view().status.phase), (1, Phase::Live));
+    client.wait_for(Duration::from_secs(5));
+    assert_eq!(client.count(|o| matches!(o, Output::Connect | Output::UseSpare)), 1, "at the last moment");
+    // One that is there is used at once when the other is lost, and nobody need know.
+    let mut client = Client::live("openai");
+    client.step(Input::Expires { at: client.after(Duration::from_secs(3600)) });
+    client.wait_for(Duration::from_secs(3482));
+    answer(&mut client, 1000);
+    client.step(Input::SpareReady);
+    client.did.clear();
+    client.step(Input::LinkClosed(LinkEnd::Lost("reset".into())));
+    assert_eq!(client.did.iter().filter(|o| !matches!(o, Output::View(_) | Output::EndSegment { .. })).count(), 1);
+    assert_eq!(client.count(|o| *o == Output::UseSpare), 1);
+    assert!(client.notices().is_empty(), "{:?}", client.notices());
 }
 
 /// 20: openai/openai-realtime-console#35.
@@ -417,8 +448,7 @@ fn tools_are_flat_on_the_wire_and_nested_only_where_a_dialect_says_so() {
     client.act(Action::StartTalk);
     let sent = client.hears(json!({ "type": "session.created", "session": {} }));
     let session = &sent[0]["session"];
-    let flat =
-        json!({ "type": "function", "name": "f", "description": "Does it.", "parameters": { "type": "object", "properties": {} } });
+    let flat = json!({ "type": "function", "name": "f", "description": "Does it.", "parameters": { "type": "object", "properties": {} } });
     assert_eq!((&session["tools"][0], &session["tool_choice"]), (&flat, &json!("auto")));
     let (_, event) = protocol::ClientEvent::parse(&sent[0].to_string()).unwrap();
     let qwen: serde_json::Value = serde_json::from_str(&Dialect::Qwen.write(&event, None)).unwrap();

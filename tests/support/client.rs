@@ -100,6 +100,8 @@ impl Client {
                     Output::Play { pcm, .. } => self.played += pcm.frames(),
                     Output::Connect
                     | Output::Disconnect
+                    | Output::OpenSpare
+                    | Output::UseSpare
                     | Output::Mic { .. }
                     | Output::EndSegment { .. }
                     | Output::RunTool { .. }

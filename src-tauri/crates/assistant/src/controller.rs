@@ -1,4 +1,5 @@
 use std::{
+    collections::VecDeque,
     path::PathBuf,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -24,6 +25,8 @@ const AUDIO_INBOX: usize = 4096;
 const REQUESTS: usize = 64;
 /// Answers of tools that may wait for the loop.
 const TOOL_EVENTS: usize = 64;
+/// Messages that are read of a server that is not talked with yet.
+const SPARE_MESSAGES: usize = 16;
 /// View events that may wait for a window; one that takes none for that long is closed and asks anew.
 const VIEW_QUEUE: usize = 2048;
 
@@ -138,7 +141,9 @@ struct Controller {
     server: Server,
     audio: Audio,
     heard: mpsc::Receiver<Event>,
-    link: Option<(Link, mpsc::Receiver<LinkEvent>)>,
+    link: Option<OpenLink>,
+    /// Another one beside it, which is to take its place.
+    spare: Option<OpenLink>,
     events_sent: u64,
     stalled: bool,
     mic_open: bool,
@@ -161,6 +166,7 @@ impl Controller {
             audio,
             heard,
             link: None,
+            spare: None,
             events_sent: 0,
             stalled: false,
             mic_open: false,
@@ -184,6 +190,7 @@ impl Controller {
                 },
                 Some(event) = self.heard.recv() => self.handle_audio(event),
                 event = next_link_event(&mut self.link) => self.handle_link(event),
+                event = next_spare_event(&mut self.spare) => self.handle_spare(event),
                 Some(event) = self.told.recv() => self.handle_tool(event),
                 Some(progress) = next_progress(&mut self.installing) => self.handle_progress(progress),
                 () = until(deadline) => self.step(Input::Timeout),
@@ -328,8 +335,25 @@ impl Controller {
         }
     }
 
+    fn handle_spare(&mut self, event: Option<LinkEvent>) {
+        match (event, &mut self.spare) {
+            (Some(LinkEvent::Message(text)), Some(spare)) => {
+                let first = spare.read.is_empty();
+                spare.read.push_back(text);
+                if first {
+                    self.step(Input::SpareReady);
+                }
+            }
+            (Some(LinkEvent::Message(_)), None) => {}
+            (Some(LinkEvent::Closed(_)) | None, _) => {
+                self.spare = None;
+                self.step(Input::SpareLost);
+            }
+        }
+    }
+
     fn handle_message(&mut self, text: &str) {
-        let Some((link, _)) = &mut self.link else { return };
+        let Some(OpenLink { link, .. }) = &mut self.link else { return };
         match link.read(text) {
             Ok(event) => {
                 self.observe(Observed::Received(&event));
@@ -367,11 +391,18 @@ impl Controller {
             match output {
                 Output::Connect => {
                     self.stalled = false;
-                    self.link = Some(Link::open(self.server.clone()));
+                    self.spare = None;
+                    self.link = Some(OpenLink::new(self.server.clone()));
                 }
                 Output::Disconnect => {
                     self.stalled = false;
+                    self.spare = None;
                     self.link = None;
+                }
+                Output::OpenSpare => self.spare = Some(OpenLink::new(self.server.clone())),
+                Output::UseSpare => {
+                    self.stalled = false;
+                    self.link = self.spare.take();
                 }
                 Output::Send(event) => self.send(&event),
                 Output::Mic { open } => {
@@ -395,7 +426,7 @@ impl Controller {
         self.observe(Observed::Sent(event));
         self.events_sent += 1;
         let id = format!("c{}", self.events_sent);
-        if let Some((link, _)) = &mut self.link
+        if let Some(OpenLink { link, .. }) = &mut self.link
             && link.send(event, &id) == Err(Stalled)
         {
             self.link = None;
@@ -451,10 +482,34 @@ fn expiry(event: &ServerEvent) -> Option<Instant> {
     (left < Duration::from_secs(24 * 3600)).then(|| Instant::now() + left)
 }
 
-async fn next_link_event(link: &mut Option<(Link, mpsc::Receiver<LinkEvent>)>) -> Option<LinkEvent> {
+/// A link, and what has come over it.
+struct OpenLink {
+    link: Link,
+    events: mpsc::Receiver<LinkEvent>,
+    /// What the server said while another link was in use.
+    read: VecDeque<String>,
+}
+
+impl OpenLink {
+    fn new(server: Server) -> Self {
+        let (link, events) = Link::open(server);
+        Self { link, events, read: VecDeque::new() }
+    }
+}
+
+async fn next_link_event(link: &mut Option<OpenLink>) -> Option<LinkEvent> {
     match link {
-        Some((_, events)) => events.recv().await,
+        Some(OpenLink { read, .. }) if !read.is_empty() => read.pop_front().map(LinkEvent::Message),
+        Some(OpenLink { events, .. }) => events.recv().await,
         None => std::future::pending().await,
+    }
+}
+
+async fn next_spare_event(spare: &mut Option<OpenLink>) -> Option<LinkEvent> {
+    match spare {
+        // A server has nothing to say but its greeting to who has said nothing.
+        Some(OpenLink { read, events, .. }) if read.len() < SPARE_MESSAGES => events.recv().await,
+        Some(_) | None => std::future::pending().await,
     }
 }
 
@@ -476,3 +531,6 @@ fn sentence(text: &str) -> String {
     let mut letters = text.trim_end_matches('.').chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

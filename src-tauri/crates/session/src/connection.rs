@@ -34,6 +34,8 @@ const GOOD_LINK: Duration = Duration::from_secs(60);
 const SHORTEST_SESSION: Duration = Duration::from_secs(60);
 /// So long before its end a session may be renewed, at the first quiet moment (protocol: rotate early).
 const RENEW_AHEAD: Duration = Duration::from_secs(120);
+/// A spare link that could not be had is tried again after so long.
+const SPARE_WAIT: Duration = Duration::from_secs(10);
 /// So long before its end it is renewed at the latest.
 const RENEW_AT_LAST: Duration = Duration::from_secs(5);
 
@@ -47,6 +49,8 @@ pub(crate) struct Connection {
     /// When the session may be renewed, and when it must be.
     expires: Option<(Instant, Instant)>,
     renewal: Renewal,
+    /// A spare link was lost; none is tried before.
+    spare_at: Option<Instant>,
     /// What the server had against the configuration.
     refusal: Option<String>,
 }
@@ -57,7 +61,11 @@ enum Renewal {
     No,
     /// At the next quiet moment.
     Wanted,
-    /// It is being opened; the user need not know.
+    /// It is being opened beside the one in use.
+    Opening,
+    /// It is open, and waits for a quiet moment.
+    Ready,
+    /// It has taken over and is being told; the user need not know.
     Running,
 }
 
@@ -81,6 +89,7 @@ impl Connection {
             live_since: None,
             expires: None,
             renewal: Renewal::No,
+            spare_at: None,
             refusal: None,
         }
     }
@@ -92,7 +101,9 @@ impl Connection {
 
     /// Returns when the session should be renewed; the moment must be quiet, too.
     pub fn renewal_deadline(&self) -> Option<Instant> {
-        (self.phase == Phase::Live).then_some(self.expires)?.map(|(renew_at, _)| renew_at)
+        let (renew_at, _) = self.expires?;
+        let wanted = self.phase == Phase::Live && self.renewal == Renewal::No;
+        wanted.then(|| renew_at.max(self.spare_at.unwrap_or(renew_at)))
     }
 
     /// Returns when the session is renewed whatever goes on: a moment before the server cuts it off.
@@ -111,23 +122,54 @@ impl Connection {
         self.expires = at.checked_sub(ahead).zip(at.checked_sub(RENEW_AT_LAST));
     }
 
-    /// The link is to be renewed at the next quiet moment, as for another voice.
+    /// The link is to be renewed at the next quiet moment, as for another voice, which is to be the next to be heard.
     pub fn want_renewal(&mut self) {
-        if self.renewal == Renewal::No {
-            self.renewal = Renewal::Wanted;
+        match self.renewal {
+            Renewal::No | Renewal::Opening => self.renewal = Renewal::Wanted,
+            Renewal::Wanted | Renewal::Ready | Renewal::Running => {}
         }
     }
 
     /// Returns whether a quiet moment is to be used for a renewal.
-    pub fn wants_renewal(&self, now: Instant) -> bool {
-        self.phase == Phase::Live
-            && (self.renewal == Renewal::Wanted || self.renewal_deadline().is_some_and(|due| due <= now))
+    pub fn wants_renewal(&self) -> bool {
+        self.phase == Phase::Live && self.renewal == Renewal::Wanted
+    }
+
+    /// Returns whether there is time for the next link to be opened beside this one.
+    pub fn wants_spare(&self, now: Instant) -> bool {
+        self.renewal_deadline().is_some_and(|due| due <= now)
+    }
+
+    /// The next link is opened beside this one.
+    pub fn open_spare(&mut self) {
+        self.renewal = Renewal::Opening;
+    }
+
+    /// The next link is open.
+    pub fn handle_spare_ready(&mut self) {
+        if self.phase == Phase::Live && self.renewal == Renewal::Opening {
+            self.renewal = Renewal::Ready;
+        }
+    }
+
+    /// The next link could not be opened, or is gone before it was used.
+    pub fn handle_spare_lost(&mut self, now: Instant) {
+        if matches!(self.renewal, Renewal::Opening | Renewal::Ready) {
+            self.renewal = Renewal::No;
+            self.spare_at = Some(now + SPARE_WAIT);
+        }
+    }
+
+    /// Returns whether a link waits to take this one's place.
+    pub fn has_spare(&self) -> bool {
+        self.phase == Phase::Live && self.renewal == Renewal::Ready
     }
 
     /// Another link takes this one's place.
     pub fn renew(&mut self, now: Instant) {
         self.open(now);
         self.renewal = Renewal::Running;
+        self.spare_at = None;
     }
 
     /// Returns whether a renewal runs.
@@ -188,6 +230,7 @@ impl Connection {
             return AfterLoss::Nothing;
         }
         self.renewal = Renewal::No;
+        self.spare_at = None;
         self.expires = None;
         if self.live_since.take().is_some_and(|since| now.saturating_duration_since(since) >= GOOD_LINK) {
             self.attempts = 0;

@@ -19,6 +19,10 @@ pub enum Input {
     LinkClosed(LinkEnd),
     /// The server said something.
     Received(Box<ServerEvent>),
+    /// The link beside the one in use is open, and the server has greeted on it.
+    SpareReady,
+    /// The link beside the one in use could not be opened, or is gone.
+    SpareLost,
     /// Another server is to be talked with, from now on.
     ServerChanged,
     /// The server ends the session then; it is renewed before.
@@ -178,8 +182,12 @@ impl Default for Config {
 pub enum Output {
     /// Open a link.
     Connect,
-    /// Close the link.
+    /// Close the link, and the one beside it.
     Disconnect,
+    /// Open another link beside the one in use; answer with [`Input::SpareReady`] or [`Input::SpareLost`].
+    OpenSpare,
+    /// Close the link in use; the one beside it takes its place, with all that its server has said.
+    UseSpare,
     /// Say this to the server.
     Send(Box<ClientEvent>),
     /// Open or close the microphone.

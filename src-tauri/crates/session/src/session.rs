@@ -138,6 +138,8 @@ impl Session {
             Input::Action(action) => self.handle_action(now, action),
             Input::LinkClosed(end) => self.handle_link_closed(now, end),
             Input::Received(event) => self.handle_received(now, *event),
+            Input::SpareReady => self.connection.handle_spare_ready(),
+            Input::SpareLost => self.connection.handle_spare_lost(now),
             Input::ServerChanged => self.change_server(now),
             Input::Expires { at } => self.handle_expiry(now, at),
             Input::ToolResult { call_id, result } => self.handle_tool_result(now, &call_id, result),
@@ -315,7 +317,7 @@ impl Session {
             self.handle_link_overdue(now);
         }
         if due(self.connection.last_moment()) {
-            self.renew(now);
+            self.renew_at_last(now);
         }
         if let Some(id) = self.responses.stalled(now).map(str::to_owned) {
             self.cancel_named(&id);

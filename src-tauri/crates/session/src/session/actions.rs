@@ -236,9 +236,10 @@ impl Session {
         }
         self.latency.handle_mic(&pcm, now);
         if self.connection.phase == Phase::Live {
+            self.held_mic.pass(&pcm);
             self.append(now, &pcm);
         } else if self.connection.is_renewing() && !by_key {
-            self.held_mic.push(pcm);
+            self.held_mic.hold(&pcm);
         }
     }
 

@@ -1,6 +1,9 @@
 //! The link's life: opening, configuring, losing, renewing.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use protocol::{
     AudioConfig, ClientEvent, Codec, Eagerness, InputAudioConfig, Modality, OutputAudioConfig, Pcm16, SessionKind,
@@ -12,19 +15,32 @@ use crate::{LinkEnd, NoticeAction, Output, Phase, Severity, ToolSpec, Turns, con
 
 /// Microphone audio that a renewal may hold up: what is older is stale.
 const HELD_MS: u64 = 4000;
+/// What a server may not have taken for speech yet when another takes its place; its own prefix padding is as long.
+const ONSET_MS: u64 = 300;
 /// A server that counts messages alone gets one after so long without (Qwen closes after 300 s).
 const PING_EVERY: Duration = Duration::from_secs(60);
 
-/// Microphone audio that waits for the link that takes the place of another.
+/// Microphone audio for the link that takes the place of another: the last moment of the old one, and what is said since.
 #[derive(Debug, Default)]
-pub(super) struct HeldMic(Vec<Vec<i16>>);
+pub(super) struct HeldMic(VecDeque<i16>);
 
 impl HeldMic {
-    pub fn push(&mut self, pcm: Pcm16) {
-        let held: usize = self.0.iter().map(Vec::len).sum();
-        if Pcm16::ms_in(held as u64) < HELD_MS {
-            self.0.push(pcm.0);
+    /// Takes what the link in use was sent as well.
+    pub fn pass(&mut self, pcm: &Pcm16) {
+        self.0.extend(&pcm.0);
+        let most = Pcm16::frames_in(ONSET_MS) as usize;
+        self.0.drain(..self.0.len().saturating_sub(most));
+    }
+
+    /// Takes what no link could be sent.
+    pub fn hold(&mut self, pcm: &Pcm16) {
+        if Pcm16::ms_in(self.0.len() as u64) < HELD_MS {
+            self.0.extend(&pcm.0);
         }
+    }
+
+    pub fn take(&mut self) -> Pcm16 {
+        Pcm16(std::mem::take(&mut self.0).into())
     }
 }
 
@@ -64,12 +80,18 @@ impl Session {
         }
         let settled = self.is_quiet();
         let unwritten = self.conversation.has_unwritten() && !matches!(self.key, Key::Told { .. });
-        self.forget_link();
+        let spare = self.connection.has_spare() && !matches!(end, LinkEnd::Refused { .. });
+        if spare {
+            self.use_spare(now);
+        } else {
+            self.forget_link();
+        }
         if unwritten {
             let words = "The connection was lost before your last words were written down. Please say them again.";
             self.notify("unwritten", Severity::Warning, words.into(), NoticeAction::Dismiss);
         }
         match end {
+            LinkEnd::Lost(_) | LinkEnd::Expired if spare => {}
             LinkEnd::Lost(why) => match self.connection.handle_loss(now) {
                 AfterLoss::Nothing => {}
                 AfterLoss::WillRetry => self.notify(
@@ -139,7 +161,7 @@ impl Session {
         for item in replay {
             self.send(ClientEvent::ConversationItemCreate { previous_item_id: None, item });
         }
-        let held = Pcm16(std::mem::take(&mut self.held_mic).0.concat());
+        let held = self.held_mic.take();
         if !held.0.is_empty() {
             self.append(now, &held);
         }
@@ -197,19 +219,46 @@ impl Session {
     }
 
     pub(super) fn renew_if_quiet(&mut self, now: Instant) {
-        if self.connection.wants_renewal(now) && self.is_quiet() {
+        if !self.is_quiet() {
+            return;
+        }
+        if self.connection.has_spare() {
+            self.use_spare(now);
+        } else if self.connection.wants_spare(now) {
+            self.connection.open_spare();
+            self.out.push_back(Output::OpenSpare);
+        } else if self.connection.wants_renewal() {
             self.renew(now);
         }
     }
 
+    /// Renews whatever goes on, before the server cuts it off.
+    pub(super) fn renew_at_last(&mut self, now: Instant) {
+        if self.connection.has_spare() {
+            self.use_spare(now);
+        } else {
+            self.renew(now);
+        }
+    }
+
+    /// The link beside the one in use takes its place.
+    fn use_spare(&mut self, now: Instant) {
+        self.take_place(now, [Output::UseSpare]);
+    }
+
     /// Lets another link take this one's place; the conversation goes with it.
     pub(super) fn renew(&mut self, now: Instant) {
+        self.take_place(now, [Output::Disconnect, Output::Connect]);
+    }
+
+    fn take_place(&mut self, now: Instant, how: impl IntoIterator<Item = Output>) {
         let settled = self.is_quiet();
-        self.out.push_back(Output::Disconnect);
+        self.out.extend(how);
+        let held = std::mem::take(&mut self.held_mic);
         self.forget_link();
+        self.held_mic = held;
         self.settled = settled;
         self.connection.renew(now);
-        self.out.push_back(Output::Connect);
     }
 
     pub(super) fn send_config(&mut self) {

@@ -16,6 +16,8 @@ enum Op {
     Speaker(bool),
     Microphone(bool),
     Expires(u64),
+    SpareReady,
+    SpareLost,
     ToolResult(&'static str, bool),
     Timeout,
 }
@@ -88,6 +90,8 @@ fn op() -> impl Strategy<Value = Op> {
         1 => any::<bool>().prop_map(Op::Speaker),
         1 => any::<bool>().prop_map(Op::Microphone),
         1 => (0u64..400).prop_map(Op::Expires),
+        2 => Just(Op::SpareReady),
+        1 => Just(Op::SpareLost),
         4 => (calls, any::<bool>()).prop_map(|(c, ok)| Op::ToolResult(c, ok)),
         3 => Just(Op::Timeout),
     ]
@@ -106,10 +110,18 @@ fn called(call: &str, status: &str) -> Item {
     }
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spare {
+    Opening,
+    Ready,
+}
+
 /// What must hold between the session and the world, seen from the world.
 #[derive(Default)]
 struct World {
     asked: u32,
+    /// A link beside the one in use: being opened, or open.
+    spare: Option<Spare>,
     flush_open: Option<u32>,
     silenced: std::collections::HashSet<u32>,
     played: std::collections::HashMap<u32, u64>,
@@ -153,7 +165,12 @@ impl World {
                     }
                     _ => {}
                 },
-                Output::Connect | Output::Disconnect => {
+                Output::OpenSpare => assert!(self.spare.replace(Spare::Opening).is_none(), "two links beside one"),
+                Output::UseSpare | Output::Connect | Output::Disconnect => {
+                    let spare = self.spare.take();
+                    if *output == Output::UseSpare {
+                        assert_eq!(spare, Some(Spare::Ready), "a link that is not there");
+                    }
                     self.asked = 0;
                     self.answered.clear();
                     self.run.clear();
@@ -219,6 +236,12 @@ proptest! {
                     let result = if ok { Ok("{}".to_owned()) } else { Err("it broke".to_owned()) };
                     rig.step(Input::ToolResult { call_id: call.into(), result })
                 }
+                Op::SpareReady if world.spare == Some(Spare::Opening) => {
+                    world.spare = Some(Spare::Ready);
+                    rig.step(Input::SpareReady)
+                }
+                Op::SpareLost if world.spare.take().is_some() => rig.step(Input::SpareLost),
+                Op::SpareReady | Op::SpareLost => Vec::new(),
                 Op::Timeout => match rig.session.deadline() {
                     Some(_) => { world.asked = 0; rig.wait() }
                     None => Vec::new(),
