@@ -353,3 +353,14 @@ fn a_refused_link_says_why_and_what_helps() {
     let (_, event) = ClientEvent::parse(r#"{"type":"response.create"}"#).unwrap();
     assert_eq!(event, ClientEvent::ResponseCreate { response: None });
 }
+
+/// 53: what is spoken is told where the user says so, and found out where not.
+#[test]
+fn the_language_that_the_user_speaks_is_told_to_who_writes_it_down() {
+    for (language, expected) in [(Some("de"), json!("de")), (None, Value::Null)] {
+        let mut client = Client::new(Config { language: language.map(Into::into), ..Client::config() });
+        client.act(Action::StartTalk);
+        let sent = client.hears(json!({ "type": "session.created", "session": {} }));
+        assert_eq!(sent[0]["session"]["audio"]["input"]["transcription"]["language"], expected);
+    }
+}

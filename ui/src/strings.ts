@@ -36,6 +36,7 @@ export const strings = {
   holdToTalk: 'Hold to talk', holding: 'Let go when you have finished',
   engine: 'Who answers', engines: { onDevice: 'This device', server: 'A Realtime server', stitched: 'Three steps (write down, answer, read aloud)' },
   provider: 'Server', address: 'Address', model: 'Model', defaultModel: 'the server’s own', lowBandwidth: 'Low bandwidth (telephone quality)',
+  language: 'You speak', anyLanguage: 'Any language',
   turns: 'Turns', turnChoices: { semantic: 'When you have finished', patient: 'When you have surely finished', silence: 'After a silence', pushToTalk: 'With the talk key' } satisfies Record<TurnChoice, string>,
   stages: { ears: 'Writes down', mind: 'Answers', mouth: 'Reads aloud' }, stageKinds: { onDevice: 'This device', http: 'By HTTP', realtime: 'A Realtime server' },
   key: 'Key', keyFor: (name: string) => `Key for ${name}`, keyMissing: 'None', keySave: 'Keep in the keychain', keyThisRun: 'Use for this run only', keyClear: 'Remove',
@@ -45,3 +46,9 @@ export const strings = {
   notice: { retry: 'Try again', installModels: 'Fetch models', chooseDevice: 'Choose device', openSettings: 'Open settings', dismiss: 'Dismiss' } satisfies Record<NoticeAction, string>,
   close: 'Dismiss',
 };
+
+const codes = ['ar', 'bn', 'zh', 'cs', 'da', 'nl', 'en', 'et', 'fi', 'fr', 'de', 'el', 'he', 'hi', 'hu', 'id', 'it', 'ja', 'ko', 'lv', 'lt', 'no', 'pl',
+  'pt', 'ro', 'ru', 'sk', 'es', 'sv', 'th', 'tr', 'uk', 'ur', 'vi'];
+const names = new Intl.DisplayNames('en', { type: 'language' });
+/** What may be spoken to a server, by code and name. */
+export const languages = codes.map((code) => [code, names.of(code) ?? code] as const).sort((a, b) => a[1].localeCompare(b[1]));

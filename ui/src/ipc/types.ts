@@ -324,6 +324,10 @@ engine: EngineChoice,
  */
 turns: TurnChoice, 
 /**
+ * What the user speaks, by its ISO-639-1 code, for servers that write it down; they find out where none is chosen.
+ */
+language: string | null, 
+/**
  * What is known of servers by their addresses, from probes.
  */
 found: { [key: string]: FoundProfile }, };

@@ -27,6 +27,7 @@ pub fn config(settings: &Settings, paths: &Paths) -> (Config, Option<String>) {
             TurnChoice::Silence => Turns::Silence,
             TurnChoice::PushToTalk => Turns::PushToTalk,
         },
+        language: settings.language.clone(),
         codec: codec(settings),
         // The small model on this device calls tools at random, where it calls any.
         tools: match &settings.engine {
@@ -54,7 +55,7 @@ pub fn server(settings: &Settings, paths: &Paths, program: PathBuf, vault: &Vaul
         }
         EngineChoice::OnDevice => None,
         EngineChoice::Stitched { ears, mind, mouth } => Some(Stitched {
-            steps: steps(ears, mind, mouth),
+            steps: steps(ears, mind, mouth, settings.language.clone()),
             ears: key(ears, vault),
             mind: key(mind, vault),
             mouth: key(mouth, vault),
@@ -74,7 +75,7 @@ pub fn lacking_for(settings: &Settings, paths: &Paths) -> Vec<&'static engine::m
         EngineChoice::OnDevice => Vec::new(),
         EngineChoice::Server { .. } => return Vec::new(),
         EngineChoice::Stitched { ears, mind, mouth } => {
-            let steps = steps(ears, mind, mouth);
+            let steps = steps(ears, mind, mouth, None);
             let done_here = [
                 ("moonshine-base", matches!(steps.ears, Ears::OnDevice)),
                 ("qwen-0.5b", matches!(steps.mind, Mind::OnDevice)),
@@ -141,7 +142,7 @@ fn prices(paths: &Paths) -> (Prices, Option<String>) {
 }
 
 /// What a step cannot be done by is done here.
-fn steps(ears: &StageChoice, mind: &StageChoice, mouth: &StageChoice) -> Steps {
+fn steps(ears: &StageChoice, mind: &StageChoice, mouth: &StageChoice, language: Option<String>) -> Steps {
     let at = |server: &StageServer| HttpServer { url: server.url.clone(), model: server.model.clone(), key: None };
     // This device's voices are unknown elsewhere.
     let voice = |server: &StageServer, usual: &str| {
@@ -149,7 +150,7 @@ fn steps(ears: &StageChoice, mind: &StageChoice, mouth: &StageChoice) -> Steps {
     };
     Steps {
         ears: match ears {
-            StageChoice::Http(server) => Ears::Http(at(server)),
+            StageChoice::Http(server) => Ears::Http { server: at(server), language },
             StageChoice::OnDevice | StageChoice::Realtime(_) => Ears::OnDevice,
         },
         mind: match mind {

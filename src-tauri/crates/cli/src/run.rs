@@ -35,6 +35,9 @@ pub(crate) struct Who {
     /// Who finds the end of a turn: semantic, patient, silence.
     #[arg(long, default_value = "semantic")]
     turns: String,
+    /// What you speak, as an ISO-639-1 code (`de`); servers find out without.
+    #[arg(long)]
+    language: Option<String>,
     /// Voice by name.
     #[arg(long, default_value = "heart")]
     voice: String,
@@ -89,8 +92,8 @@ impl Who {
             let (url, model) = (self.engine.clone(), self.model.clone());
             EngineChoice::Server { url, provider, model, low_bandwidth: self.low_bandwidth }
         };
-        let mut settings =
-            Settings { engine, turns, voice: self.voice.clone(), tone: self.tone.clone(), ..Settings::default() };
+        let (language, voice, tone) = (self.language.clone(), self.voice.clone(), self.tone.clone());
+        let mut settings = Settings { engine, turns, language, voice, tone, ..Settings::default() };
         // What a probe has found out is worth keeping to.
         if let Ok(kept) = Settings::load(&Paths::from_env().settings()) {
             settings.found = kept.found;

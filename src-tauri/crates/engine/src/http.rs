@@ -37,12 +37,17 @@ impl HttpServer {
 
 /// Who writes down.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "server", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case")]
 pub enum Ears {
     /// This device.
     OnDevice,
     /// `/audio/transcriptions`.
-    Http(HttpServer),
+    Http {
+        /// Which.
+        server: HttpServer,
+        /// ISO-639-1 code of what is spoken, where it is known.
+        language: Option<String>,
+    },
 }
 
 /// Who answers.
@@ -105,9 +110,9 @@ impl Steps {
 
 /// Returns `loaders` with the steps that servers do in place of this device's own.
 pub fn stitch(mut loaders: StageLoaders, steps: Steps) -> StageLoaders {
-    if let Ears::Http(server) = steps.ears {
+    if let Ears::Http { server, language } = steps.ears {
         loaders.ahead.transcribe = false;
-        loaders.transcriber = Box::new(move || Ok(Box::new(transcriptions::Transcriptions::new(server))));
+        loaders.transcriber = Box::new(move || Ok(Box::new(transcriptions::Transcriptions::new(server, language))));
     }
     if let Mind::Http(server) = steps.mind {
         loaders.ahead.answer = false;

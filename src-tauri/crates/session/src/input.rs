@@ -152,6 +152,8 @@ pub struct Config {
     pub voice: String,
     /// Who finds the end of a turn.
     pub turns: Turns,
+    /// What the user speaks, by its ISO-639-1 code; the server finds out where none is said.
+    pub language: Option<String>,
     /// What the server does and does not.
     pub profile: Profile,
     /// How both directions are written on the wire, where not as the profile has it.
@@ -169,6 +171,7 @@ impl Default for Config {
             instructions: String::new(),
             voice: String::new(),
             turns: Turns::default(),
+            language: None,
             profile: Profile::on_device(),
             codec: None,
             tools: Vec::new(),

@@ -134,6 +134,8 @@ pub struct Settings {
     pub engine: EngineChoice,
     /// Who finds the end of a turn.
     pub turns: TurnChoice,
+    /// What the user speaks, by its ISO-639-1 code, for servers that write it down; they find out where none is chosen.
+    pub language: Option<String>,
     /// What is known of servers by their addresses, from probes.
     #[ts(type = "{ [key: string]: FoundProfile }")]
     pub found: BTreeMap<String, FoundProfile>,
@@ -151,6 +153,7 @@ impl Default for Settings {
             output_device: None,
             engine: EngineChoice::OnDevice,
             turns: TurnChoice::default(),
+            language: None,
             found: BTreeMap::new(),
         }
     }

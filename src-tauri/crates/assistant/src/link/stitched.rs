@@ -22,7 +22,7 @@ pub struct Stitched {
 impl Stitched {
     pub(super) async fn line(&self) -> Result<String, KeyError> {
         let mut steps = self.steps.clone();
-        if let Ears::Http(server) = &mut steps.ears {
+        if let Ears::Http { server, .. } = &mut steps.ears {
             server.key = read(&self.ears).await?;
         }
         if let Mind::Http(server) = &mut steps.mind {

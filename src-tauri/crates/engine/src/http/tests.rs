@@ -339,10 +339,12 @@ fn a_recording_is_sent_whole_and_its_words_are_read_in_every_form() {
     ];
     for (content_type, body) in forms {
         let (at, asked) = server(vec![("200 OK", content_type, vec![body.into_bytes()])]);
-        let words = Transcriptions::new(at).transcribe(&Pcm16(vec![1000; 2400])).unwrap();
+        let words = Transcriptions::new(at, Some("de".into())).transcribe(&Pcm16(vec![1000; 2400])).unwrap();
         assert_eq!(words, "Hi there.", "{content_type}");
         let asked = asked.recv().unwrap();
         assert!(asked.head.contains("multipart/form-data; boundary="), "{}", asked.head);
+        let form = String::from_utf8_lossy(&asked.body);
+        assert!(form.contains("name=\"language\"\r\n\r\nde\r\n"), "{form}");
         let wav = asked.body.windows(4).position(|w| w == b"RIFF").unwrap();
         let wav = &asked.body[wav..];
         assert_eq!((&wav[8..12], &wav[24..28]), (&b"WAVE"[..], &24_000u32.to_le_bytes()[..]));

@@ -16,11 +16,12 @@ const BOUNDARY: &str = "vivavoce-7d1f0c5a92e84b6bb3a4";
 
 pub(super) struct Transcriptions {
     server: HttpServer,
+    language: Option<String>,
 }
 
 impl Transcriptions {
-    pub fn new(server: HttpServer) -> Self {
-        Self { server }
+    pub fn new(server: HttpServer, language: Option<String>) -> Self {
+        Self { server, language }
     }
 }
 
@@ -33,7 +34,7 @@ impl Transcriber for Transcriptions {
                 url: self.server.at("audio/transcriptions"),
                 key: self.server.key.clone(),
                 content_type: format!("multipart/form-data; boundary={BOUNDARY}"),
-                body: form(&self.server.model, &wav(pcm)),
+                body: form(&self.server.model, self.language.as_deref(), &wav(pcm)),
             },
             &never,
         )?;
@@ -74,9 +75,10 @@ fn words_of_events(text: &str) -> Result<String, StageError> {
     Ok(words.trim().to_owned())
 }
 
-fn form(model: &str, wav: &[u8]) -> Vec<u8> {
+fn form(model: &str, language: Option<&str>, wav: &[u8]) -> Vec<u8> {
     let mut body = Vec::with_capacity(wav.len() + 512);
-    for (name, value) in [("model", model), ("response_format", "json")] {
+    let fields = [("model", model), ("response_format", "json")];
+    for (name, value) in fields.into_iter().chain(language.map(|code| ("language", code))) {
         let part = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
         body.extend(part.into_bytes());
     }

@@ -263,7 +263,11 @@ impl Session {
 
     pub(super) fn send_config(&mut self) {
         let profile = &self.config.profile;
-        let transcription = Transcription { model: profile.transcription_model.clone(), ..Transcription::default() };
+        let transcription = Transcription {
+            model: profile.transcription_model.clone(),
+            language: self.config.language.clone(),
+            ..Transcription::default()
+        };
         let format = |codec: Codec| (codec != Codec::default()).then(|| codec.format());
         let (input_codec, output_codec) = profile.codecs(self.config.codec);
         let input = InputAudioConfig {
