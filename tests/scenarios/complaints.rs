@@ -364,3 +364,24 @@ fn the_language_that_the_user_speaks_is_told_to_who_writes_it_down() {
         assert_eq!(sent[0]["session"]["audio"]["input"]["transcription"]["language"], expected);
     }
 }
+
+/// 38: a talk that was forgotten is not paid for all night.
+#[test]
+fn a_talk_in_which_nobody_says_anything_ends_by_itself() {
+    let limit = Duration::from_secs(900);
+    let mut client = Client::live_with(Config { quiet_limit: Some(limit), ..Client::config() });
+    client.wait_for(Duration::from_secs(800));
+    // Whoever speaks, or is answered, is not silent.
+    client.hears(json!({ "type": "input_audio_buffer.speech_started", "item_id": "u1", "audio_start_ms": 0 }));
+    client.wait_for(Duration::from_secs(800));
+    client.hears(json!({ "type": "input_audio_buffer.speech_stopped", "item_id": "u1", "audio_end_ms": 900 }));
+    client.hears(json!({ "type": "input_audio_buffer.committed", "item_id": "u1" }));
+    client.hears(created("r1"));
+    client.hears(done("r1", "completed"));
+    client.wait_for(Duration::from_secs(899));
+    assert_eq!(client.view().status.phase, Phase::Live);
+    client.wait_for(Duration::from_secs(2));
+    let status = client.view().status;
+    assert_eq!((status.phase, status.mic_open), (Phase::Idle, false));
+    assert!(client.notices()[0].contains("the microphone is closed"), "{:?}", client.notices());
+}

@@ -37,6 +37,7 @@ export const strings = {
   engine: 'Who answers', engines: { onDevice: 'This device', server: 'A Realtime server', stitched: 'Three steps (write down, answer, read aloud)' },
   provider: 'Server', address: 'Address', model: 'Model', defaultModel: 'the server’s own', lowBandwidth: 'Low bandwidth (telephone quality)',
   language: 'You speak', anyLanguage: 'Any language',
+  quiet: 'End a silent talk', quietAfter: (minutes: number) => (minutes ? `After ${minutes} minutes` : 'Never'),
   turns: 'Turns', turnChoices: { semantic: 'When you have finished', patient: 'When you have surely finished', silence: 'After a silence', pushToTalk: 'With the talk key' } satisfies Record<TurnChoice, string>,
   stages: { ears: 'Writes down', mind: 'Answers', mouth: 'Reads aloud' }, stageKinds: { onDevice: 'This device', http: 'By HTTP', realtime: 'A Realtime server' },
   key: 'Key', keyFor: (name: string) => `Key for ${name}`, keyMissing: 'None', keySave: 'Keep in the keychain', keyThisRun: 'Use for this run only', keyClear: 'Remove',

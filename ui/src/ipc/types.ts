@@ -328,6 +328,10 @@ turns: TurnChoice,
  */
 language: string | null, 
 /**
+ * Minutes after which a talk with a server ends in which nobody says anything; 0 for never.
+ */
+quietMinutes: number, 
+/**
  * What is known of servers by their addresses, from probes.
  */
 found: { [key: string]: FoundProfile }, };

@@ -1,6 +1,6 @@
 //! What settings stand for: whom to talk with, and how. One place for the window and the terminal.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use engine::http::{Ears, HttpServer, Mind, Mouth, Steps};
 use protocol::{Codec, Dialect, Profile, profile};
@@ -28,6 +28,7 @@ pub fn config(settings: &Settings, paths: &Paths) -> (Config, Option<String>) {
             TurnChoice::PushToTalk => Turns::PushToTalk,
         },
         language: settings.language.clone(),
+        quiet_limit: quiet_limit(settings),
         codec: codec(settings),
         // The small model on this device calls tools at random, where it calls any.
         tools: match &settings.engine {
@@ -119,6 +120,12 @@ fn voice(settings: &Settings, profile: &Profile) -> String {
     let EngineChoice::Server { provider, .. } = &settings.engine else { return settings.voice.clone() };
     let chosen = settings.voices.get(provider).filter(|v| profile.voices.is_empty() || profile.voices.contains(v));
     chosen.or(profile.voices.first()).cloned().unwrap_or_default()
+}
+
+/// A talk on this device costs nothing and is heard by nobody else.
+fn quiet_limit(settings: &Settings) -> Option<Duration> {
+    let limited = settings.quiet_minutes > 0 && settings.engine != EngineChoice::OnDevice;
+    limited.then(|| Duration::from_secs(60 * u64::from(settings.quiet_minutes)))
 }
 
 fn codec(settings: &Settings) -> Option<Codec> {

@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use protocol::{ClientEvent, Codec, Pcm16, Profile, ServerEvent};
 use serde::{Deserialize, Serialize};
@@ -154,6 +154,8 @@ pub struct Config {
     pub turns: Turns,
     /// What the user speaks, by its ISO-639-1 code; the server finds out where none is said.
     pub language: Option<String>,
+    /// A talk in which nobody says anything for so long ends: it is paid for, and listens.
+    pub quiet_limit: Option<Duration>,
     /// What the server does and does not.
     pub profile: Profile,
     /// How both directions are written on the wire, where not as the profile has it.
@@ -172,6 +174,7 @@ impl Default for Config {
             voice: String::new(),
             turns: Turns::default(),
             language: None,
+            quiet_limit: None,
             profile: Profile::on_device(),
             codec: None,
             tools: Vec::new(),

@@ -32,6 +32,8 @@ const PREVIEW: &str = "vivavoce_preview";
 const LINK: &str = "link";
 /// Notice about the models.
 const MODELS: &str = "models";
+/// Notice about a talk that has ended by itself.
+const QUIET: &str = "quiet";
 /// Notice about an answer that did not come.
 const RESPONSE: &str = "response";
 
@@ -82,6 +84,8 @@ pub struct Session {
     told: VecDeque<String>,
     /// When silence must be filled on a server that wants messages.
     ping_at: Option<Instant>,
+    /// Since when the microphone is open and nobody says anything.
+    quiet_since: Option<Instant>,
     loading: Option<LoadingView>,
     shown: Option<StatusView>,
     typed: u32,
@@ -124,6 +128,7 @@ impl Session {
             finished: VecDeque::new(),
             told: VecDeque::new(),
             ping_at: None,
+            quiet_since: None,
             loading: None,
             shown: None,
             typed: 0,
@@ -158,6 +163,8 @@ impl Session {
             Input::NoticeGone { id } => self.hide_notice(&id),
             Input::Timeout => self.handle_timeout(now),
         }
+        let quiet = self.mic_open && self.is_quiet();
+        self.quiet_since = quiet.then(|| self.quiet_since.unwrap_or(now));
         self.renew_if_quiet(now);
         self.show_status();
     }
@@ -204,6 +211,7 @@ impl Session {
             self.answer_due,
             self.retry_at,
             self.ping_at,
+            self.quiet_end(),
         ];
         due.into_iter().flatten().min()
     }
@@ -336,6 +344,16 @@ impl Session {
         if due(self.ping_at) {
             self.fill_silence(now);
         }
+        if due(self.quiet_end()) {
+            self.stop();
+            let words = "Nobody has said anything for a long time, so the talk has ended and the microphone is closed.";
+            self.notify(QUIET, Severity::Info, words.into(), NoticeAction::Dismiss);
+        }
+    }
+
+    /// Returns when the talk ends if nobody says anything until then.
+    fn quiet_end(&self) -> Option<Instant> {
+        Some(self.quiet_since? + self.config.quiet_limit?)
     }
 
     fn place(&mut self, id: &str, speaker: Speaker, previous: Option<&str>) {
@@ -445,6 +463,7 @@ impl Session {
             self.answer_due,
             self.retry_at,
             self.ping_at,
+            self.quiet_end(),
         ];
         let late = dues.map(|due| due.is_some_and(|due| due <= now));
         assert!(self.deadline().is_none_or(|due| due > now), "deadline in the past: {late:?}, {:?}", self.connection);

@@ -136,6 +136,8 @@ pub struct Settings {
     pub turns: TurnChoice,
     /// What the user speaks, by its ISO-639-1 code, for servers that write it down; they find out where none is chosen.
     pub language: Option<String>,
+    /// Minutes after which a talk with a server ends in which nobody says anything; 0 for never.
+    pub quiet_minutes: u32,
     /// What is known of servers by their addresses, from probes.
     #[ts(type = "{ [key: string]: FoundProfile }")]
     pub found: BTreeMap<String, FoundProfile>,
@@ -154,6 +156,7 @@ impl Default for Settings {
             engine: EngineChoice::OnDevice,
             turns: TurnChoice::default(),
             language: None,
+            quiet_minutes: 15,
             found: BTreeMap::new(),
         }
     }

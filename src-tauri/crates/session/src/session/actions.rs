@@ -90,7 +90,7 @@ impl Session {
         }
     }
 
-    fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         if std::mem::take(&mut self.mic_open) {
             self.out.push_back(Output::Mic { open: false });
         }

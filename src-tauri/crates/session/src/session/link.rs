@@ -10,7 +10,7 @@ use protocol::{
     Tool, ToolChoice, Transcription, TurnDetection, Voice,
 };
 
-use super::{LINK, Session, actions::Key};
+use super::{LINK, QUIET, Session, actions::Key};
 use crate::{LinkEnd, NoticeAction, Output, Phase, Severity, ToolSpec, Turns, connection::AfterLoss};
 
 /// Microphone audio that a renewal may hold up: what is older is stale.
@@ -48,6 +48,7 @@ impl Session {
     pub(super) fn want_link(&mut self, now: Instant) {
         if self.connection.phase == Phase::Idle {
             self.hide_notice(LINK);
+            self.hide_notice(QUIET);
             self.connection.open(now);
             self.out.push_back(Output::Connect);
         }

@@ -196,6 +196,7 @@ proptest! {
         ops in prop::collection::vec(op(), 1..60),
         turns in prop_oneof![Just(Turns::Semantic), Just(Turns::PushToTalk)],
         profile in prop_oneof![Just("openai"), Just("qwen"), Just("speaches")],
+        quiet in prop_oneof![Just(None), Just(Some(Duration::from_secs(20)))],
     ) {
         let tool = ToolSpec {
             name: "f".into(),
@@ -204,7 +205,7 @@ proptest! {
             limit: Duration::from_secs(3),
         };
         let mut rig = Rig::new();
-        let config = Config { tools: vec![tool], turns, profile: protocol::profile(profile), ..Config::default() };
+        let config = Config { tools: vec![tool], turns, quiet_limit: quiet, profile: protocol::profile(profile), ..Config::default() };
         rig.session = Session::new(config);
         let mut world = World::default();
         for op in ops {
