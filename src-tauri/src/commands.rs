@@ -136,6 +136,9 @@ pub(crate) async fn apply_settings(desktop: State<'_, Desktop>, mut settings: Se
         let (input, output) = (settings.input_device.clone(), settings.output_device.clone());
         desktop.assistant.use_devices(Box::new(move || Box::new(CpalBackend::new(input, output)))).await;
     }
+    if before.echo != settings.echo {
+        desktop.assistant.cancel_echo(compose::echo(&settings)).await;
+    }
     if (&before.engine, &before.found) != (&settings.engine, &settings.found) {
         desktop.assistant.serve(desktop::server(&settings, &desktop.paths, &desktop.vault)?).await;
     }

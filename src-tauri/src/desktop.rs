@@ -84,6 +84,7 @@ fn compose() -> anyhow::Result<(Desktop, Vec<String>)> {
         config,
         server: server(&settings, &paths, &vault)?,
         backend: Box::new(move || Box::new(CpalBackend::new(input, output))),
+        echo: compose::echo(&settings),
         models: Some(paths.models()),
         memories: Some(paths.memories()),
         observer: None,

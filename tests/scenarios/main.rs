@@ -8,6 +8,7 @@
 )]
 
 mod bad_input;
+mod barge_in;
 mod clients;
 mod complaints;
 mod conversation;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use protocol::{Pcm16, ServerEvent};
 use serde_json::{Value, json};
-use session::{Action, Config, Input, LinkEnd, Output, Session, ToolSpec, View};
+use session::{Action, Config, Input, LinkEnd, Output, SegmentId, Session, ToolSpec, View};
 
 /// A session, its clock, and what it has done since it was last asked.
 pub struct Client {
@@ -14,12 +14,13 @@ pub struct Client {
     pub did: Vec<Output>,
     now: Instant,
     played: u64,
+    segment: Option<SegmentId>,
 }
 
 impl Client {
     /// Returns a session that has done nothing.
     pub fn new(config: Config) -> Self {
-        Self { session: Session::new(config), did: Vec::new(), now: Instant::now(), played: 0 }
+        Self { session: Session::new(config), did: Vec::new(), now: Instant::now(), played: 0, segment: None }
     }
 
     /// Returns a session in mid-conversation with a server of which `profile` tells.
@@ -97,10 +98,14 @@ impl Client {
                 match &output {
                     Output::Send(event) => sent.push(serde_json::from_str(&event.to_json(None)).unwrap()),
                     Output::Flush { generation } => inputs.push(Input::Flushed { generation: *generation }),
-                    Output::Play { pcm, .. } => self.played += pcm.frames(),
+                    Output::Play { segment, pcm } => {
+                        self.played += pcm.frames();
+                        self.segment = Some(*segment);
+                    }
                     Output::Connect
                     | Output::Disconnect
                     | Output::OpenSpare
+                    | Output::Loudness(_)
                     | Output::UseSpare
                     | Output::Mic { .. }
                     | Output::EndSegment { .. }
@@ -116,12 +121,7 @@ impl Client {
 
     /// The speaker has played so much of the latest segment.
     pub fn plays(&mut self, ms: u64) -> Vec<Value> {
-        let segment = self
-            .did
-            .iter()
-            .rev()
-            .find_map(|o| if let Output::Play { segment, .. } = o { Some(*segment) } else { None });
-        let segment = segment.expect("something is played");
+        let segment = self.segment.expect("something is played");
         self.step(Input::Heard { segment, frames: Pcm16::frames_in(ms) })
     }
 

@@ -1,4 +1,4 @@
-import type { AgentState, KeyKept, NoticeAction, Phase, ToolState, TurnChoice, Verdict } from './ipc/types';
+import type { AgentState, EchoChoice, InterruptChoice, KeyKept, NoticeAction, Phase, ToolState, TurnChoice, Verdict } from './ipc/types';
 
 const dollars = (usd: number) => (usd < 0.01 ? `${(usd * 100).toFixed(2)} ¢` : `$${usd.toFixed(2)}`);
 
@@ -17,6 +17,10 @@ export const strings = {
   typeHere: 'Type a message', send: 'Send', fresh: 'New conversation',
   voice: 'Voice', tone: 'Tone', listen: 'Preview', prompt: 'System prompt', promptSave: 'Use this prompt', promptReset: 'Back to the original',
   devices: 'Devices', microphone: 'Microphone', speaker: 'Speaker', system: 'System default',
+  echo: 'You listen with', echoChoices: {
+    fullDuplex: 'Loudspeakers (cancel the echo)', halfDuplex: 'Loudspeakers (deaf while it speaks)', headphones: 'Headphones',
+  } satisfies Record<EchoChoice, string>,
+  interrupt: 'Let me interrupt', interruptChoices: { atOnce: 'At once', withWords: 'With words', onlyKey: 'Only with the key' } satisfies Record<InterruptChoice, string>,
   models: 'Models', install: 'Fetch', cancel: 'Cancel', installed: 'Installed', missing: 'Not installed', unpacking: 'Unpacking',
   of: (done: number, total: number) => `${Math.round(done / 1e6)} of ${Math.round(total / 1e6)} MB`,
   megabytes: (bytes: number) => `${Math.round(bytes / 1e6)} MB`,

@@ -42,6 +42,8 @@ export type CommandError = { message: string, };
 
 export type DeviceChoice = { id: string, name: string, isInput: boolean, isDefault: boolean, };
 
+export type EchoChoice = "fullDuplex" | "halfDuplex" | "headphones";
+
 export type EngineChoice = { "type": "onDevice" } | { "type": "server", 
 /**
  * `ws://` or `wss://`.
@@ -101,6 +103,8 @@ supportsOutOfBand: boolean,
  * Frames per second that it takes.
  */
 inRate: number, };
+
+export type InterruptChoice = "atOnce" | "withWords" | "onlyKey";
 
 export type ItemState = "partial" | "final" | "interrupted" | "failed";
 
@@ -323,6 +327,14 @@ engine: EngineChoice,
  * Who finds the end of a turn.
  */
 turns: TurnChoice, 
+/**
+ * How the microphone is kept from hearing the speaker.
+ */
+echo: EchoChoice, 
+/**
+ * What ends an answer that is spoken.
+ */
+interrupt: InterruptChoice, 
 /**
  * What the user speaks, by its ISO-639-1 code, for servers that write it down; they find out where none is chosen.
  */

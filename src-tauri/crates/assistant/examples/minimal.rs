@@ -22,6 +22,7 @@ async fn main() {
         },
         server: Server::WebSocket(Remote { profile, ..Remote::new(url, key) }),
         backend: Box::new(|| Box::new(CpalBackend::new(None, None))),
+        echo: EchoMode::FullDuplex,
         models: None,
         memories: None,
         observer: None,

@@ -2,10 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use audio::EchoMode;
 use engine::http::{Ears, HttpServer, Mind, Mouth, Steps};
 use protocol::{Codec, Dialect, Profile, profile};
-use session::{Config, Prices, Turns, tone};
-use store::{EngineChoice, FoundProfile, Paths, Settings, StageChoice, StageServer, TurnChoice};
+use session::{Config, Interrupt, Prices, Turns, tone};
+use store::{
+    EchoChoice, EngineChoice, FoundProfile, InterruptChoice, Paths, Settings, StageChoice, StageServer, TurnChoice,
+};
 
 use crate::{KeySource, Remote, Server, Stitched, Vault, shipped_tools};
 
@@ -26,6 +29,11 @@ pub fn config(settings: &Settings, paths: &Paths) -> (Config, Option<String>) {
             TurnChoice::Patient => Turns::Patient,
             TurnChoice::Silence => Turns::Silence,
             TurnChoice::PushToTalk => Turns::PushToTalk,
+        },
+        interrupt: match settings.interrupt {
+            InterruptChoice::AtOnce => Interrupt::AtOnce,
+            InterruptChoice::WithWords => Interrupt::WithWords,
+            InterruptChoice::OnlyKey => Interrupt::OnlyKey,
         },
         language: settings.language.clone(),
         quiet_limit: quiet_limit(settings),
@@ -67,6 +75,15 @@ pub fn server(settings: &Settings, paths: &Paths, program: PathBuf, vault: &Vaul
         args: vec!["engine".into(), "--models".into(), paths.models().to_string_lossy().into_owned()],
         log: Some(paths.logs().join("engine.log")),
         stitched,
+    }
+}
+
+/// Returns how the microphone is kept from hearing the speaker.
+pub fn echo(settings: &Settings) -> EchoMode {
+    match settings.echo {
+        EchoChoice::FullDuplex => EchoMode::FullDuplex,
+        EchoChoice::HalfDuplex => EchoMode::HalfDuplex,
+        EchoChoice::Headphones => EchoMode::Headphones,
     }
 }
 

@@ -4,11 +4,11 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use audio::{Audio, Backend, Command, Direction, Event, Segment};
+use audio::{Audio, Backend, Command, Direction, EchoMode, Event, Segment};
 use protocol::{ClientEvent, ParseError, ServerEvent};
 use session::{
-    Action, Config, Input, LinkEnd, ModelView, NoticeAction, NoticeView, Output, SegmentId, Session, Severity, View,
-    ViewEvent,
+    Action, Config, Input, LinkEnd, Loudness, ModelView, NoticeAction, NoticeView, Output, SegmentId, Session,
+    Severity, View, ViewEvent, Voice,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -38,6 +38,8 @@ pub struct Setup {
     pub server: Server,
     /// Makes the devices, on the audio thread.
     pub backend: Box<dyn FnOnce() -> Box<dyn Backend> + Send>,
+    /// How the microphone is kept from hearing the speaker.
+    pub echo: EchoMode,
     /// Folder of the models, where this assistant may install them.
     pub models: Option<PathBuf>,
     /// File of what the user has asked to be remembered.
@@ -79,6 +81,7 @@ enum Request {
     Configure(Config),
     Serve(Server),
     Devices(Box<dyn FnOnce() -> Box<dyn Backend> + Send>),
+    Echo(EchoMode),
     Notify(NoticeView),
     InstallModels(Vec<String>),
     CancelInstall,
@@ -113,6 +116,11 @@ impl Assistant {
         let _ = self.requests.send(Request::Devices(backend)).await;
     }
 
+    /// Keeps the microphone from hearing the speaker in another way from now on.
+    pub async fn cancel_echo(&self, mode: EchoMode) {
+        let _ = self.requests.send(Request::Echo(mode)).await;
+    }
+
     /// Says something that the program around the conversation has found.
     pub async fn notify(&self, id: &str, severity: Severity, text: String, action: NoticeAction) {
         let _ = self.requests.send(Request::Notify(NoticeView { id: id.into(), severity, text, action })).await;
@@ -140,6 +148,7 @@ struct Controller {
     session: Session,
     server: Server,
     audio: Audio,
+    echo: EchoMode,
     heard: mpsc::Receiver<Event>,
     link: Option<OpenLink>,
     /// Another one beside it, which is to take its place.
@@ -158,12 +167,13 @@ struct Controller {
 
 impl Controller {
     fn new(setup: Setup) -> Self {
-        let (audio, heard) = start_audio(setup.backend);
+        let (audio, heard) = start_audio(setup.backend, setup.echo);
         let (events, told) = mpsc::channel(TOOL_EVENTS);
         Self {
             session: Session::new(setup.config),
             server: setup.server,
             audio,
+            echo: setup.echo,
             heard,
             link: None,
             spare: None,
@@ -212,7 +222,7 @@ impl Controller {
             Request::Devices(backend) => {
                 // What the old speaker has not said is read; its reports end here.
                 self.step(Input::Speaker { works: false });
-                (self.audio, self.heard) = start_audio(backend);
+                (self.audio, self.heard) = start_audio(backend, self.echo);
                 for direction in [Direction::Input, Direction::Output] {
                     self.step(works(direction, true));
                     self.step(Input::NoticeGone { id: notice_of(direction).into() });
@@ -220,6 +230,10 @@ impl Controller {
                 if self.mic_open {
                     self.audio.send(Command::Mic { open: true });
                 }
+            }
+            Request::Echo(mode) => {
+                self.echo = mode;
+                self.audio.send(Command::Echo(mode));
             }
             Request::Notify(notice) => self.step(Input::Notice(notice)),
             Request::InstallModels(ids) => {
@@ -277,6 +291,13 @@ impl Controller {
                 self.observe(Observed::Mic);
                 self.step(Input::Mic(pcm));
             }
+            Event::MicDelay { ms } => self.step(Input::MicDelay { delay: Duration::from_millis(ms.into()) }),
+            Event::Voice(voice) => self.step(Input::Voice(match voice {
+                audio::Voice::Onset => Voice::Onset,
+                audio::Voice::Confirmed => Voice::Confirmed,
+                audio::Voice::Over => Voice::Over,
+            })),
+            Event::Echo(health) => tracing::debug!(?health, "Echo"),
             Event::Heard { segment, frames } => self.step(Input::Heard { segment: SegmentId(segment.0), frames }),
             Event::Flushed { generation } => self.step(Input::Flushed { generation }),
             Event::Level { input, output } => {
@@ -413,6 +434,11 @@ impl Controller {
                     self.audio.send(Command::Play { segment: Segment(segment.0), pcm });
                     self.observe(Observed::Played);
                 }
+                Output::Loudness(loudness) => self.audio.send(Command::Loudness(match loudness {
+                    Loudness::Full => audio::Loudness::Full,
+                    Loudness::Soft => audio::Loudness::Soft,
+                    Loudness::Paused => audio::Loudness::Paused,
+                })),
                 Output::EndSegment { segment } => self.audio.send(Command::EndSegment { segment: Segment(segment.0) }),
                 Output::Flush { generation } => self.audio.send(Command::Flush { generation }),
                 Output::RunTool { call_id, name, arguments } => self.tools.run(call_id, name, arguments),
@@ -446,9 +472,12 @@ impl Controller {
     }
 }
 
-fn start_audio(backend: Box<dyn FnOnce() -> Box<dyn Backend> + Send>) -> (Audio, mpsc::Receiver<Event>) {
+fn start_audio(
+    backend: Box<dyn FnOnce() -> Box<dyn Backend> + Send>,
+    echo: EchoMode,
+) -> (Audio, mpsc::Receiver<Event>) {
     let (events, heard) = mpsc::channel(AUDIO_INBOX);
-    let audio = Audio::start(backend, move |event| {
+    let audio = Audio::start(backend, echo, move |event| {
         if events.try_send(event).is_err() {
             tracing::warn!("The controller is late; an audio event was dropped");
         }

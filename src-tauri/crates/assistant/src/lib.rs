@@ -21,9 +21,14 @@ pub use tools::shipped_tools;
 
 /// What the window and the terminal need of the crates below.
 pub mod prelude {
-    pub use audio::{AudioError, Backend, CpalBackend, DeviceInfo, Direction, FileBackend, FileClock, devices};
+    pub use audio::{
+        AudioError, Backend, CpalBackend, DeviceInfo, Direction, EchoMode, FileBackend, FileClock, devices,
+    };
     pub use engine::{VOICES, VoiceInfo, VoiceModel};
     pub use protocol::{Codec, PROFILES, Profile, profile};
     pub use session::*;
-    pub use store::{EngineChoice, FoundProfile, Paths, Settings, SettingsError, StageChoice, StageServer, TurnChoice};
+    pub use store::{
+        EchoChoice, EngineChoice, FoundProfile, InterruptChoice, Paths, Settings, SettingsError, StageChoice,
+        StageServer, TurnChoice,
+    };
 }

@@ -17,13 +17,13 @@ pub struct FakeDevices {
 struct Callbacks {
     capture: Option<CaptureCallback>,
     render: Option<RenderCallback>,
+    missing: [bool; 2],
 }
 
 /// The [`Backend`] of [`FakeDevices`].
 pub struct FakeBackend {
     devices: FakeDevices,
     said: Receiver<BackendEvent>,
-    missing: Option<Direction>,
 }
 
 struct FakeStream;
@@ -34,7 +34,7 @@ impl FakeDevices {
     pub fn new(format: StreamFormat) -> (Self, FakeBackend) {
         let (say, said) = channel();
         let devices = Self { callbacks: Arc::default(), format, say };
-        (devices.clone(), FakeBackend { devices, said, missing: None })
+        (devices.clone(), FakeBackend { devices, said })
     }
 
     /// Runs both callbacks once: `captured` interleaved in, so many frames out (interleaved).
@@ -50,6 +50,24 @@ impl FakeDevices {
         played
     }
 
+    /// Takes a device away; what runs on it is dead.
+    pub fn unplug(&self, direction: Direction) {
+        {
+            let mut callbacks = self.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
+            callbacks.missing[direction as usize] = true;
+            match direction {
+                Direction::Input => callbacks.capture = None,
+                Direction::Output => callbacks.render = None,
+            }
+        }
+        self.say(BackendEvent::Lost(direction, "unplugged".into()));
+    }
+
+    /// Brings a device back.
+    pub fn plug_in(&self, direction: Direction) {
+        self.callbacks.lock().unwrap_or_else(PoisonError::into_inner).missing[direction as usize] = false;
+    }
+
     /// Says something as a driver would.
     pub fn say(&self, event: BackendEvent) {
         let _ = self.say.send(event);
@@ -58,8 +76,8 @@ impl FakeDevices {
 
 impl FakeBackend {
     /// Returns a backend that lacks one device.
-    pub fn without(mut self, direction: Direction) -> Self {
-        self.missing = Some(direction);
+    pub fn without(self, direction: Direction) -> Self {
+        self.devices.callbacks.lock().unwrap_or_else(PoisonError::into_inner).missing[direction as usize] = true;
         self
     }
 }
@@ -69,11 +87,11 @@ impl Backend for FakeBackend {
         &mut self,
         make: &mut dyn FnMut(StreamFormat) -> CaptureCallback,
     ) -> Result<Box<dyn OpenStream>, AudioError> {
-        if self.missing == Some(Direction::Input) {
+        let mut callbacks = self.devices.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
+        if callbacks.missing[Direction::Input as usize] {
             return Err(AudioError::NoDevice(Direction::Input));
         }
-        let callback = make(self.devices.format);
-        self.devices.callbacks.lock().unwrap_or_else(PoisonError::into_inner).capture = Some(callback);
+        callbacks.capture = Some(make(self.devices.format));
         Ok(Box::new(FakeStream))
     }
 
@@ -82,11 +100,11 @@ impl Backend for FakeBackend {
         _buffer_ms: u32,
         make: &mut dyn FnMut(StreamFormat) -> RenderCallback,
     ) -> Result<Box<dyn OpenStream>, AudioError> {
-        if self.missing == Some(Direction::Output) {
+        let mut callbacks = self.devices.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
+        if callbacks.missing[Direction::Output as usize] {
             return Err(AudioError::NoDevice(Direction::Output));
         }
-        let callback = make(self.devices.format);
-        self.devices.callbacks.lock().unwrap_or_else(PoisonError::into_inner).render = Some(callback);
+        callbacks.render = Some(make(self.devices.format));
         Ok(Box::new(FakeStream))
     }
 

@@ -1,12 +1,35 @@
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU32, Ordering},
+    atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
 };
 
 use rtrb::{Consumer, Producer};
 
 /// Fade after a flush: long enough not to click, short enough not to be heard as a word.
 const FADE_MS: u32 = 5;
+
+/// How loud the speaker plays what is queued.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Loudness {
+    /// As it comes.
+    #[default]
+    Full,
+    /// 12 dB softer, while the user may be talking over it.
+    Soft,
+    /// Not at all: it stands still, and goes on from the same sample.
+    Paused,
+}
+
+impl Loudness {
+    fn gain(number: u8) -> f32 {
+        match number {
+            n if n == Self::Soft as u8 => 0.25,
+            n if n == Self::Paused as u8 => 0.0,
+            _ => 1.0,
+        }
+    }
+}
 
 /// A stretch of the sample ring: whose it is, and how much of its source it carries.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +60,10 @@ pub(crate) struct RenderShared {
     pub expecting: AtomicBool,
     /// Callbacks that found the ring empty while audio was expected.
     pub underruns: AtomicU32,
+    /// How loud it plays; see [`Loudness`].
+    pub loudness: AtomicU8,
+    /// Frames that the reference had no room for: the far end is no more what was played.
+    pub unheard: AtomicU32,
 }
 
 /// The DSP thread's ends of the rings, and the callback's.
@@ -58,6 +85,21 @@ pub struct RenderCallback {
     current: Option<(Mark, u32)>,
     heard: Option<Report>,
     fade: Fade,
+    gain: Gain,
+}
+
+/// What everything is multiplied with; it moves towards its aim, so that nothing clicks.
+#[derive(Clone, Copy, Debug)]
+struct Gain {
+    present: f32,
+    step: f32,
+}
+
+impl Gain {
+    fn next(&mut self, aim: f32) -> f32 {
+        self.present += (aim - self.present).clamp(-self.step, self.step);
+        self.present
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -76,8 +118,9 @@ impl RenderCallback {
         let generation = shared.generation.load(Ordering::Acquire);
         let length = (rate * FADE_MS / 1000).max(1);
         let fade = Fade { length, left: None };
+        let gain = Gain { present: 1.0, step: 1.0 / length as f32 };
         let callback =
-            Self { samples, marks, reports, reference, shared, generation, current: None, heard: None, fade };
+            Self { samples, marks, reports, reference, shared, generation, current: None, heard: None, fade, gain };
         (callback, RenderEnds { samples: samples_in, marks: marks_in, reports: reports_out, reference: reference_out })
     }
 
@@ -87,13 +130,21 @@ impl RenderCallback {
         if wanted != self.generation && self.fade.left.is_none() {
             self.fade.left = Some(self.fade.length);
         }
+        let aim = Loudness::gain(self.shared.loudness.load(Ordering::Acquire));
+        // A pause must not keep a flush waiting.
+        let pausing = aim == 0.0 && wanted == self.generation;
         let mut starved = false;
+        let mut unheard = 0;
         for frame in interleaved.chunks_exact_mut(usize::from(channels.max(1))) {
-            let sample = self.next_sample(wanted);
-            starved |= sample.is_none();
-            let value = sample.unwrap_or(0.0);
-            let _ = self.reference.push(value);
+            let paused = pausing && self.gain.present == 0.0;
+            let sample = if paused { None } else { self.next_sample(wanted) };
+            starved |= sample.is_none() && !paused;
+            let value = sample.unwrap_or(0.0) * self.gain.next(aim);
+            unheard += u32::from(self.reference.push(value).is_err());
             frame.fill(from_f32(value));
+        }
+        if unheard > 0 {
+            self.shared.unheard.fetch_add(unheard, Ordering::Relaxed);
         }
         if starved && self.shared.expecting.load(Ordering::Relaxed) {
             self.shared.underruns.fetch_add(1, Ordering::Relaxed);

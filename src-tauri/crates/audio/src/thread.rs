@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Backend, Command, Dsp, Event};
+use crate::{Backend, Command, Dsp, EchoMode, Event};
 
 /// How often the rings are looked at.
 const TICK: Duration = Duration::from_millis(5);
@@ -21,11 +21,12 @@ impl Audio {
     /// Starts the thread. `emit` is called on it.
     pub fn start(
         backend: impl FnOnce() -> Box<dyn Backend> + Send + 'static,
+        mode: EchoMode,
         mut emit: impl FnMut(Event) + Send + 'static,
     ) -> Self {
         let (commands, inbox) = sync_channel::<Command>(COMMANDS);
         let run = move || {
-            let mut dsp = Dsp::new(backend());
+            let mut dsp = Dsp::new(backend(), mode);
             loop {
                 match inbox.recv_timeout(TICK) {
                     Ok(command) => dsp.handle(command, &mut emit),

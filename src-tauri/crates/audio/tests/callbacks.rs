@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
-use audio::{Backend, CaptureCallback, Command, Dsp, Event, FakeDevices, Segment, StreamFormat};
+use audio::{Backend, CaptureCallback, Command, Dsp, EchoMode, Event, FakeDevices, Segment, StreamFormat};
 use protocol::Pcm16;
 
 #[cfg(debug_assertions)]
@@ -14,7 +14,7 @@ fn callbacks_never_allocate() {
     let mut sink = Vec::with_capacity(1024);
     let (_devices, fake) = FakeDevices::new(StreamFormat { rate: 44_100, channels: 2 });
     let (callback, backend) = steal(Box::new(fake));
-    let mut dsp = Dsp::new(backend);
+    let mut dsp = Dsp::new(backend, EchoMode::FullDuplex);
     let mut emit = |event: Event| sink.push(event);
     dsp.handle(Command::Mic { open: true }, &mut emit);
     dsp.handle(Command::Play { segment: Segment(1), pcm: Pcm16(vec![1000; 24_000]) }, &mut emit);

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "tests")]
 
 use audio::{
-    AudioError, BackendEvent, Command, Direction, Dsp, Event, FakeDevices, Segment, StreamFormat, WavSource, level_of,
-    read_wav, write_wav,
+    AudioError, BackendEvent, Command, Direction, Dsp, EchoMode, Event, FakeDevices, Loudness, Segment, StreamFormat,
+    WavSource, level_of, read_wav, write_wav,
 };
 use protocol::Pcm16;
 
@@ -19,8 +19,13 @@ impl Rig {
     fn new(rate: u32, channels: u16) -> Self {
         let format = StreamFormat { rate, channels };
         let (devices, backend) = FakeDevices::new(format);
-        let mut rig =
-            Self { dsp: Dsp::new(Box::new(backend)), devices, format, events: Vec::new(), played: Vec::new() };
+        let mut rig = Self {
+            dsp: Dsp::new(Box::new(backend), EchoMode::Headphones),
+            devices,
+            format,
+            events: Vec::new(),
+            played: Vec::new(),
+        };
         rig.send(Command::Mic { open: true });
         rig
     }
@@ -158,7 +163,7 @@ fn a_slow_server_is_no_underrun() {
 fn a_missing_microphone_is_said_and_the_speaker_works_on() {
     let format = StreamFormat { rate: 48_000, channels: 1 };
     let (devices, backend) = FakeDevices::new(format);
-    let mut dsp = Dsp::new(Box::new(backend.without(Direction::Input)));
+    let mut dsp = Dsp::new(Box::new(backend.without(Direction::Input)), EchoMode::Headphones);
     let mut events = Vec::new();
     dsp.handle(Command::Mic { open: true }, &mut |e| events.push(e));
     let error = AudioError::NoDevice(Direction::Input);
@@ -208,12 +213,94 @@ fn a_flush_is_answered_though_its_stream_is_gone() {
 }
 
 #[test]
-fn a_device_that_dies_is_said_once() {
+fn a_speaker_that_dies_in_mid_sentence_is_followed_by_the_next_one_from_the_same_sample() {
     let mut rig = Rig::new(48_000, 1);
-    rig.devices.say(BackendEvent::Lost(Direction::Input, "unplugged".into()));
+    rig.play(1, 1000);
+    rig.send(Command::EndSegment { segment: Segment(1) });
+    (0..40).for_each(|_| rig.tick(0.0));
+    let before = rig.heard(1);
+    rig.devices.say(BackendEvent::Lost(Direction::Output, "unplugged".into()));
+    rig.played.clear();
+    (0..80).for_each(|_| rig.tick(0.0));
+    assert!(!rig.events.iter().any(|e| matches!(e, Event::DeviceFailed { .. })));
+    assert_eq!(rig.heard(1), Pcm16::frames_in(1000));
+    let loud = rig.played.iter().filter(|s| s.abs() > 0.01).count() as u64 / 2;
+    let rest = Pcm16::frames_in(1000) - before;
+    assert!(loud.abs_diff(rest) < rest / 20, "{loud} frames played after the change, {rest} were to come");
+}
+
+#[test]
+fn a_device_that_is_gone_is_said_once_and_used_again_when_it_is_back() {
+    for direction in [Direction::Input, Direction::Output] {
+        let mut rig = Rig::new(48_000, 1);
+        rig.events.clear();
+        rig.devices.unplug(direction);
+        (0..300).for_each(|_| rig.tick(0.0));
+        let failed = rig.events.iter().filter(|e| matches!(e, Event::DeviceFailed { .. })).count();
+        assert_eq!(failed, 1, "{direction:?}");
+        rig.devices.plug_in(direction);
+        rig.events.clear();
+        // Two steps of 5 ms a tick.
+        (0..50).for_each(|_| rig.tick(0.0));
+        assert!(rig.events.contains(&Event::DeviceReady { direction }), "within half a second");
+        rig.send(Command::Mic { open: false });
+        rig.devices.unplug(direction);
+        rig.events.clear();
+        rig.devices.plug_in(direction);
+        (0..200).for_each(|_| rig.tick(0.0));
+        let woken = rig.events.iter().any(|e| matches!(e, Event::DeviceReady { direction: Direction::Input }));
+        assert!(!woken, "a microphone that nobody wants stays closed");
+    }
+}
+
+#[test]
+fn a_pause_does_not_keep_a_flush_waiting() {
+    let mut rig = Rig::new(48_000, 1);
+    rig.play(1, 1000);
+    (0..20).for_each(|_| rig.tick(0.0));
+    rig.send(Command::Loudness(Loudness::Paused));
+    (0..5).for_each(|_| rig.tick(0.0));
+    rig.send(Command::Flush { generation: 1 });
+    rig.send(Command::Loudness(Loudness::Full));
+    (0..5).for_each(|_| rig.tick(0.0));
+    assert!(rig.events.contains(&Event::Flushed { generation: 1 }));
+    rig.send(Command::Loudness(Loudness::Paused));
+    rig.send(Command::Flush { generation: 2 });
+    (0..5).for_each(|_| rig.tick(0.0));
+    assert!(rig.events.contains(&Event::Flushed { generation: 2 }));
+}
+
+#[test]
+fn playing_softer_or_not_at_all_loses_no_sample() {
+    let mut rig = Rig::new(48_000, 1);
+    rig.play(1, 1000);
+    rig.send(Command::EndSegment { segment: Segment(1) });
+    (0..30).for_each(|_| rig.tick(0.0));
+    let peak = |played: &[f32]| played.iter().fold(0.0f32, |p, s| p.max(s.abs()));
+    assert!((0.45..0.5).contains(&peak(&rig.played)));
+    rig.send(Command::Loudness(Loudness::Soft));
     rig.tick(0.0);
-    let failed = rig.events.iter().filter(|e| matches!(e, Event::DeviceFailed { .. })).count();
-    assert_eq!(failed, 1);
+    rig.played.clear();
+    (0..20).for_each(|_| rig.tick(0.0));
+    let softer = 20.0 * (peak(&rig.played) / 0.488).log10();
+    assert!((-12.5..-11.5).contains(&softer), "{softer} dB");
+    rig.send(Command::Loudness(Loudness::Full));
+    rig.tick(0.0);
+    rig.played.clear();
+    (0..20).for_each(|_| rig.tick(0.0));
+    assert!((0.45..0.5).contains(&peak(&rig.played)));
+    rig.send(Command::Loudness(Loudness::Paused));
+    rig.tick(0.0);
+    let before = rig.heard(1);
+    rig.played.clear();
+    (0..30).for_each(|_| rig.tick(0.0));
+    assert_eq!((rig.heard(1), peak(&rig.played)), (before, 0.0), "it stands still");
+    rig.send(Command::Loudness(Loudness::Full));
+    (0..60).for_each(|_| rig.tick(0.0));
+    assert!(!rig.events.iter().any(|e| matches!(e, Event::Underrun { .. })));
+    let jump = rig.played.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f32::max);
+    assert!(jump < 0.04, "a click of {jump}");
+    assert_eq!(rig.heard(1), Pcm16::frames_in(1000));
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub(crate) async fn ask(text: &str, who: Who, json: bool) -> Exit {
         config,
         server,
         backend: Box::new(|| Box::new(Silence)),
+        echo: EchoMode::Headphones,
         models: None,
         memories: Some(Paths::from_env().memories()),
         observer: None,

@@ -77,6 +77,7 @@ pub(crate) async fn converse(args: Args, json: bool) -> Exit {
         config,
         server,
         backend: Box::new(move || Box::new(backend)),
+        echo: EchoMode::Headphones,
         models: None,
         memories: Some(Paths::from_env().memories()),
         observer: Some(Box::new(observer)),

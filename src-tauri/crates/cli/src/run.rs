@@ -35,6 +35,9 @@ pub(crate) struct Who {
     /// Who finds the end of a turn: semantic, patient, silence.
     #[arg(long, default_value = "semantic")]
     turns: String,
+    /// What ends an answer that is spoken: at-once (speech), with-words, only-key.
+    #[arg(long, default_value = "at-once")]
+    interrupt: String,
     /// What you speak, as an ISO-639-1 code (`de`); servers find out without.
     #[arg(long)]
     language: Option<String>,
@@ -92,8 +95,14 @@ impl Who {
             let (url, model) = (self.engine.clone(), self.model.clone());
             EngineChoice::Server { url, provider, model, low_bandwidth: self.low_bandwidth }
         };
+        let interrupt = match self.interrupt.as_str() {
+            "at-once" => InterruptChoice::AtOnce,
+            "with-words" => InterruptChoice::WithWords,
+            "only-key" => InterruptChoice::OnlyKey,
+            other => return Err(format!("Nothing ends an answer “{other}”; there are at-once, with-words, only-key.")),
+        };
         let (language, voice, tone) = (self.language.clone(), self.voice.clone(), self.tone.clone());
-        let mut settings = Settings { engine, turns, language, voice, tone, ..Settings::default() };
+        let mut settings = Settings { engine, turns, interrupt, language, voice, tone, ..Settings::default() };
         // What a probe has found out is worth keeping to.
         if let Ok(kept) = Settings::load(&Paths::from_env().settings()) {
             settings.found = kept.found;

@@ -14,8 +14,18 @@ pub(crate) struct Args {
     /// Speaker, by id or a part of its name.
     #[arg(long)]
     output: Option<String>,
+    /// How the microphone is kept from hearing the speaker: full-duplex, half-duplex, headphones.
+    #[arg(long, default_value = "full-duplex")]
+    echo: Echo,
     #[command(flatten)]
     who: Who,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Echo {
+    FullDuplex,
+    HalfDuplex,
+    Headphones,
 }
 
 /// Talks until Ctrl+C or an error that nothing helps.
@@ -29,6 +39,11 @@ pub(crate) async fn talk(args: Args, json: bool) -> Exit {
         config,
         server,
         backend: Box::new(move || Box::new(CpalBackend::new(input, output))),
+        echo: match args.echo {
+            Echo::FullDuplex => EchoMode::FullDuplex,
+            Echo::HalfDuplex => EchoMode::HalfDuplex,
+            Echo::Headphones => EchoMode::Headphones,
+        },
         models: None,
         memories: Some(Paths::from_env().memories()),
         observer: None,

@@ -39,6 +39,13 @@ pub enum Input {
     },
     /// The microphone gave 20 ms.
     Mic(Pcm16),
+    /// What it gives has been on its way for so long inside this program.
+    MicDelay {
+        /// By echo cancellation.
+        delay: Duration,
+    },
+    /// Somebody speaks at the microphone, or does not: found here, before any server knows.
+    Voice(Voice),
     /// The render callback has consumed so many frames of a segment in all.
     Heard {
         /// The segment.
@@ -128,6 +135,41 @@ pub enum Action {
     },
 }
 
+/// What is heard at the microphone beside the echo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voice {
+    /// It may be speech; it may be a cough.
+    Onset,
+    /// It is speech.
+    Confirmed,
+    /// It is over, or was nothing.
+    Over,
+}
+
+/// How loud what is queued is played.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Loudness {
+    /// As it comes.
+    #[default]
+    Full,
+    /// Softer.
+    Soft,
+    /// Not at all: it stands still, and goes on from the same sample.
+    Paused,
+}
+
+/// What ends an answer that is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Interrupt {
+    /// Speech.
+    #[default]
+    AtOnce,
+    /// Words: a "mhm" is none, and a cough neither.
+    WithWords,
+    /// The key or the button; while an answer is spoken, nobody is listened to.
+    OnlyKey,
+}
+
 /// Who finds the end of a turn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -152,6 +194,8 @@ pub struct Config {
     pub voice: String,
     /// Who finds the end of a turn.
     pub turns: Turns,
+    /// What ends an answer that is spoken.
+    pub interrupt: Interrupt,
     /// What the user speaks, by its ISO-639-1 code; the server finds out where none is said.
     pub language: Option<String>,
     /// A talk in which nobody says anything for so long ends: it is paid for, and listens.
@@ -173,6 +217,7 @@ impl Default for Config {
             instructions: String::new(),
             voice: String::new(),
             turns: Turns::default(),
+            interrupt: Interrupt::default(),
             language: None,
             quiet_limit: None,
             profile: Profile::on_device(),
@@ -208,6 +253,8 @@ pub enum Output {
         /// What.
         pcm: Pcm16,
     },
+    /// Play it so loud from now on.
+    Loudness(Loudness),
     /// No more audio will come for a segment.
     EndSegment {
         /// Which.

@@ -1,4 +1,7 @@
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use protocol::Pcm16;
 use serde::Serialize;
@@ -36,6 +39,8 @@ pub struct LatencyView {
 #[derive(Debug, Default)]
 pub(crate) struct Latency {
     last_loud: Option<Instant>,
+    /// What the microphone gives has been on its way for so long.
+    mic_delay: Duration,
     turn: Option<Turn>,
     heard: VecDeque<u32>,
     turns: u32,
@@ -54,8 +59,12 @@ impl Latency {
     pub fn handle_mic(&mut self, pcm: &Pcm16, now: Instant) {
         let square: f64 = pcm.0.iter().map(|s| f64::from(*s).powi(2)).sum();
         if square / (pcm.0.len().max(1) as f64) > LOUD * LOUD {
-            self.last_loud = Some(now);
+            self.last_loud = now.checked_sub(self.mic_delay);
         }
+    }
+
+    pub fn handle_mic_delay(&mut self, delay: Duration) {
+        self.mic_delay = delay;
     }
 
     /// The turn is over: the server found so, or the user let go of the key.

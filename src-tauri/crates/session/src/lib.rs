@@ -18,7 +18,7 @@ mod usage;
 mod view;
 
 pub use connection::Phase;
-pub use input::{Action, Config, Input, LinkEnd, Output, SegmentId, Turns};
+pub use input::{Action, Config, Input, Interrupt, LinkEnd, Loudness, Output, SegmentId, Turns, Voice};
 pub use latency::LatencyView;
 pub use session::Session;
 pub use tones::{TONES, Tone, tone};

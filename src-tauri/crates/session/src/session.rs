@@ -1,4 +1,5 @@
 mod actions;
+mod barge_in;
 mod calls;
 mod failures;
 mod link;
@@ -24,6 +25,7 @@ use crate::{
     usage::Meter,
 };
 use actions::Key;
+use barge_in::BargeIn;
 use link::HeldMic;
 
 /// `metadata` key of a response that reads a sample in a voice: the sample's number.
@@ -59,6 +61,7 @@ pub struct Session {
     mic_works: bool,
     speaker_works: bool,
     user_speaking: bool,
+    barge_in: BargeIn,
     /// The server owes an answer; with a time when it asks for one itself.
     awaiting_answer: bool,
     answer_due: Option<Instant>,
@@ -113,6 +116,7 @@ impl Session {
             mic_works: true,
             speaker_works: true,
             user_speaking: false,
+            barge_in: BargeIn::default(),
             awaiting_answer: false,
             answer_due: None,
             retry_at: None,
@@ -161,8 +165,11 @@ impl Session {
             }
             Input::Notice(notice) => self.show_notice(notice),
             Input::NoticeGone { id } => self.hide_notice(&id),
+            Input::MicDelay { delay } => self.latency.handle_mic_delay(delay),
+            Input::Voice(voice) => self.handle_voice(now, voice),
             Input::Timeout => self.handle_timeout(now),
         }
+        self.restore_loudness();
         let quiet = self.mic_open && self.is_quiet();
         self.quiet_since = quiet.then(|| self.quiet_since.unwrap_or(now));
         self.renew_if_quiet(now);
@@ -212,6 +219,7 @@ impl Session {
             self.retry_at,
             self.ping_at,
             self.quiet_end(),
+            self.barge_in.deadline(),
         ];
         due.into_iter().flatten().min()
     }
@@ -341,6 +349,9 @@ impl Session {
             self.ask(now);
         }
         self.handle_overdue_tools(now);
+        if due(self.barge_in.deadline()) {
+            self.play_on();
+        }
         if due(self.ping_at) {
             self.fill_silence(now);
         }
@@ -464,6 +475,7 @@ impl Session {
             self.retry_at,
             self.ping_at,
             self.quiet_end(),
+            self.barge_in.deadline(),
         ];
         let late = dues.map(|due| due.is_some_and(|due| due <= now));
         assert!(self.deadline().is_none_or(|due| due > now), "deadline in the past: {late:?}, {:?}", self.connection);

@@ -9,4 +9,7 @@ mod settings;
 pub use keychain::{KeychainError, clear_key, read_key, write_key};
 pub use memory::{Memories, Memory, MemoryError};
 pub use paths::Paths;
-pub use settings::{EngineChoice, FoundProfile, Settings, SettingsError, StageChoice, StageServer, TurnChoice};
+pub use settings::{
+    EchoChoice, EngineChoice, FoundProfile, InterruptChoice, Settings, SettingsError, StageChoice, StageServer,
+    TurnChoice,
+};

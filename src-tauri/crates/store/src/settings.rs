@@ -90,6 +90,32 @@ pub enum TurnChoice {
     PushToTalk,
 }
 
+/// How the microphone is kept from hearing the speaker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum EchoChoice {
+    /// The echo is cancelled: both may speak at once.
+    #[default]
+    FullDuplex,
+    /// The microphone is closed while the assistant speaks.
+    HalfDuplex,
+    /// Nothing is done.
+    Headphones,
+}
+
+/// What ends an answer that is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum InterruptChoice {
+    /// Speech.
+    #[default]
+    AtOnce,
+    /// Words.
+    WithWords,
+    /// The key or the button.
+    OnlyKey,
+}
+
 /// What a probe has found out about a server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase", default)]
@@ -134,6 +160,10 @@ pub struct Settings {
     pub engine: EngineChoice,
     /// Who finds the end of a turn.
     pub turns: TurnChoice,
+    /// How the microphone is kept from hearing the speaker.
+    pub echo: EchoChoice,
+    /// What ends an answer that is spoken.
+    pub interrupt: InterruptChoice,
     /// What the user speaks, by its ISO-639-1 code, for servers that write it down; they find out where none is chosen.
     pub language: Option<String>,
     /// Minutes after which a talk with a server ends in which nobody says anything; 0 for never.
@@ -155,6 +185,8 @@ impl Default for Settings {
             output_device: None,
             engine: EngineChoice::OnDevice,
             turns: TurnChoice::default(),
+            echo: EchoChoice::default(),
+            interrupt: InterruptChoice::default(),
             language: None,
             quiet_minutes: 15,
             found: BTreeMap::new(),

@@ -33,6 +33,7 @@ fn controller(url: &str) -> Controller {
         config: Config { profile: protocol::profile("openai"), ..Config::default() },
         server: Server::WebSocket(Remote::new(url, KeySource::None)),
         backend: Box::new(move || Box::new(audio::FakeDevices::new(format).1)),
+        echo: EchoMode::Headphones,
         models: None,
         memories: None,
         observer: None,

@@ -76,6 +76,7 @@ fn talk() -> io::Result<(Vec<f64>, Vec<f64>)> {
             config: Config { profile, ..Config::default() },
             server: Server::WebSocket(Remote::new(url, KeySource::None)),
             backend: Box::new(move || Box::new(backend)),
+            echo: EchoMode::Headphones,
             models: None,
             memories: None,
             observer: Some(Box::new(observer)),

@@ -7,7 +7,7 @@ use protocol::{
 };
 
 use super::{LINK, MODELS, PREVIEW, RESPONSE, Session};
-use crate::{Action, NoticeAction, Output, Phase, Severity, Speaker, Turns, ViewEvent, conversation::Place};
+use crate::{Action, Interrupt, NoticeAction, Output, Phase, Severity, Speaker, Turns, ViewEvent, conversation::Place};
 
 /// Notice about the talk key.
 const KEY: &str = "talk-key";
@@ -227,7 +227,8 @@ impl Session {
             return;
         }
         // A turn that was begun must be able to end: while muted, the server hears silence.
-        let pcm = if self.muted { Pcm16(vec![0; pcm.0.len()]) } else { pcm };
+        let deaf = self.config.interrupt == Interrupt::OnlyKey && !by_key && self.playout.is_playing();
+        let pcm = if self.muted || deaf { Pcm16(vec![0; pcm.0.len()]) } else { pcm };
         if let Key::Down { said } = &mut self.key
             && by_key
             && Pcm16::ms_in(said.len() as u64) < LONGEST_MS

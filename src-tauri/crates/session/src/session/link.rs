@@ -139,6 +139,7 @@ impl Session {
         let views = self.conversation.handle_loss();
         self.show_all(views);
         self.user_speaking = false;
+        self.barge_in.handle_loss();
         self.await_answer(None);
         self.retry_at = None;
         self.held_mic = HeldMic::default();
@@ -300,18 +301,20 @@ impl Session {
 
     /// Every field that matters is said: partial objects have made servers jumpy (protocol: turn detection).
     fn turn_detection(&self) -> Option<TurnDetection> {
+        // Where words decide, one policy decides: ours.
+        let own = !self.asks_itself();
         let semantic = |eagerness| TurnDetection::SemanticVad {
             eagerness: Some(eagerness),
-            create_response: Some(true),
-            interrupt_response: Some(true),
+            create_response: Some(own),
+            interrupt_response: Some(own),
         };
         let by_silence = |silence_duration_ms| TurnDetection::ServerVad {
             threshold: Some(0.5),
             prefix_padding_ms: Some(300),
             silence_duration_ms: Some(silence_duration_ms),
             idle_timeout_ms: None,
-            create_response: Some(true),
-            interrupt_response: Some(true),
+            create_response: Some(own),
+            interrupt_response: Some(own),
         };
         match (self.config.turns, self.config.profile.semantic_vad) {
             (Turns::PushToTalk, _) => None,

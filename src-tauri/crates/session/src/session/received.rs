@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use protocol::{EngineState, Item, Response, ResponseStatus, Role, ServerEvent};
 
-use super::{MODELS, PREVIEW, RESPONSE, Session};
+use super::{MODELS, PREVIEW, RESPONSE, Session, barge_in::Heard};
 use crate::{
     ItemState, LoadingView, NoticeAction, Output, Phase, Severity, Speaker, Turns, UsageView, ViewEvent, responses::Say,
 };
@@ -42,7 +42,9 @@ impl Session {
                 self.unwanted = false;
                 self.user_speaking = true;
                 self.retry_at = None;
-                self.silence();
+                if self.may_interrupt(&item_id) {
+                    self.silence();
+                }
                 if let Some(id) = self.preview.cancel() {
                     self.cancel_named(&id);
                 }
@@ -58,7 +60,10 @@ impl Session {
                 self.unwanted = false;
                 self.retried = false;
                 self.latency.handle_commit(now);
-                if self.config.turns != Turns::PushToTalk {
+                let decided = !self.is_undecided(&item_id);
+                if self.asks_itself() && decided {
+                    self.ask(now);
+                } else if self.config.turns != Turns::PushToTalk && decided {
                     self.awaiting_answer = true;
                     self.answer_due = (!self.config.profile.accounts_for_turns).then(|| now + ANSWER_LIMIT);
                 }
@@ -86,14 +91,17 @@ impl Session {
             ServerEvent::InputTranscriptionDelta { item_id, delta, .. } => {
                 let view = self.conversation.append(&item_id, &delta);
                 self.show_all(view);
+                self.weigh_words(now, &item_id, Heard::InPart);
             }
             ServerEvent::InputTranscriptionUpdated { item_id, transcript, .. } => {
                 let view = self.conversation.grow(&item_id, transcript.trim());
                 self.show_all(view);
+                self.weigh_words(now, &item_id, Heard::InPart);
             }
             ServerEvent::InputTranscriptionCompleted { item_id, transcript, usage, .. } => {
                 let view = self.conversation.complete(&item_id, transcript.trim());
                 self.show_all(view);
+                self.weigh_words(now, &item_id, Heard::Whole);
                 let model = self.config.profile.transcription_model.as_deref().unwrap_or_default();
                 let usage = usage.and_then(|usage| self.meter.handle_transcription(model, &usage));
                 self.show_usage(usage);
@@ -103,6 +111,7 @@ impl Session {
                 if self.config.profile.accounts_for_turns {
                     self.await_answer(None);
                 }
+                self.weigh_words(now, &item_id, Heard::Whole);
                 let view = self.conversation.settle(&item_id, ItemState::Failed);
                 self.show_all(view);
                 let words = format!("What you said could not be written down: {}", error.message);

@@ -11,6 +11,7 @@ enum Op {
     LinkRefused,
     Receive(ServerEvent),
     Mic,
+    Voice(Voice),
     Heard(u32, u64),
     FlushAnswered,
     Speaker(bool),
@@ -85,6 +86,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::LinkRefused),
         16 => event.prop_map(Op::Receive),
         2 => Just(Op::Mic),
+        4 => prop_oneof![Just(Voice::Onset), Just(Voice::Confirmed), Just(Voice::Over)].prop_map(Op::Voice),
         6 => (0u32..8, 0u64..2000).prop_map(|(s, f)| Op::Heard(s, f)),
         4 => Just(Op::FlushAnswered),
         1 => any::<bool>().prop_map(Op::Speaker),
@@ -120,6 +122,7 @@ enum Spare {
 #[derive(Default)]
 struct World {
     asked: u32,
+    loudness: Loudness,
     /// A link beside the one in use: being opened, or open.
     spare: Option<Spare>,
     flush_open: Option<u32>,
@@ -182,6 +185,10 @@ impl World {
                     *self.run.entry(call_id.clone()).or_default() += 1;
                 }
                 Output::CancelTool { call_id } => assert!(self.running.remove(call_id), "{call_id} does not run"),
+                Output::Loudness(loudness) => {
+                    assert_ne!(self.loudness, *loudness, "said twice");
+                    self.loudness = *loudness;
+                }
                 Output::Mic { .. } | Output::EndSegment { .. } | Output::View(_) => {}
             }
         }
@@ -196,6 +203,7 @@ proptest! {
         ops in prop::collection::vec(op(), 1..60),
         turns in prop_oneof![Just(Turns::Semantic), Just(Turns::PushToTalk)],
         profile in prop_oneof![Just("openai"), Just("qwen"), Just("speaches")],
+        interrupt in prop_oneof![Just(Interrupt::AtOnce), Just(Interrupt::WithWords), Just(Interrupt::OnlyKey)],
         quiet in prop_oneof![Just(None), Just(Some(Duration::from_secs(20)))],
     ) {
         let tool = ToolSpec {
@@ -205,7 +213,7 @@ proptest! {
             limit: Duration::from_secs(3),
         };
         let mut rig = Rig::new();
-        let config = Config { tools: vec![tool], turns, quiet_limit: quiet, profile: protocol::profile(profile), ..Config::default() };
+        let config = Config { tools: vec![tool], turns, interrupt, quiet_limit: quiet, profile: protocol::profile(profile), ..Config::default() };
         rig.session = Session::new(config);
         let mut world = World::default();
         for op in ops {
@@ -221,6 +229,7 @@ proptest! {
                     rig.receive(event)
                 }
                 Op::Mic => rig.step(Input::Mic(Pcm16(vec![100; 480]))),
+                Op::Voice(voice) => rig.step(Input::Voice(voice)),
                 Op::Heard(segment, frames) => rig.step(Input::Heard { segment: SegmentId(segment), frames }),
                 Op::FlushAnswered => match world.flush_open.take() {
                     Some(generation) => rig.step(Input::Flushed { generation }),
@@ -254,6 +263,7 @@ proptest! {
         world.observe(&rig.act(Action::StopTalk));
         let status = rig.session.view().status;
         prop_assert_eq!((status.phase, status.mic_open), (Phase::Idle, false));
+        prop_assert_eq!(world.loudness, Loudness::Full);
         // A tool that runs may go on; its limit is all that is still due.
         prop_assert_eq!(rig.session.deadline().is_some(), !world.running.is_empty());
     }

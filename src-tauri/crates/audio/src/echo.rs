@@ -1,0 +1,192 @@
+use std::collections::VecDeque;
+
+use sonora::{
+    AudioProcessing, Config, StreamConfig,
+    config::{EchoCanceller, HighPassFilter, NoiseSuppression},
+};
+
+use crate::{BLOCK, Dbfs, FarEnd, INSIDE_RATE, level_of};
+
+/// How the microphone is kept from hearing the speaker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EchoMode {
+    /// The echo is cancelled, so that both may speak at once.
+    #[default]
+    FullDuplex,
+    /// The microphone gives silence while the speaker sounds.
+    HalfDuplex,
+    /// The speaker cannot be heard: nothing is done, and nothing delayed.
+    Headphones,
+}
+
+/// What the canceller knows of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct EchoHealth {
+    /// How much quieter the echo comes back than it went out, before anything is done about it.
+    pub loss_db: Option<f32>,
+    /// By how much it is made quieter.
+    pub enhancement_db: Option<f32>,
+    /// Between what was handed to the device and its echo.
+    pub delay_ms: Option<u32>,
+}
+
+/// Blocks for which the room is deaf after the speaker fell silent, where the microphone is gated: 300 ms.
+const GATE_TAIL: u32 = 30;
+/// Blocks for which what was played may yet come back, through the devices and by reverberation.
+const REVERBERATION: u32 = 50;
+/// Blocks of the far end after which the room is known: 5 s.
+const LEARNT: u32 = 500;
+/// What may come through of an echo, as a power, that is cancelled well: -25 dB.
+const LITTLE: f32 = 0.003;
+/// Blocks that may turn out to be the user's: speech is found within 300 ms.
+const FRESH: usize = 30;
+/// By which a block moves what is known of the powers: a time constant of half a second.
+const FOLLOWS: f32 = 0.02;
+/// A speaker that is quieter than this is silent.
+const SILENT: Dbfs = Dbfs(-65.0);
+
+/// Takes the echo of the far end (what the render callback wrote) out of the near end (what the microphone heard).
+///
+/// Both come in blocks of 10 ms at 48 kHz, the far end ahead of the near end; no delay is told, for a wrong one does more
+/// harm than a right one good (measured). Called on the DSP thread.
+pub struct Echo {
+    mode: EchoMode,
+    processing: Option<Box<AudioProcessing>>,
+    made: Vec<f32>,
+    tail: u32,
+    residual: Residual,
+}
+
+/// How much of the far end comes through, by the powers of the near end before and after.
+#[derive(Debug, Default)]
+struct Residual {
+    /// Blocks for which the far end may yet be heard.
+    sounds: u32,
+    /// Blocks in which it could.
+    learnt: u32,
+    /// Of the near end while the far end is silent, and while it sounds; cleaned while it sounds.
+    noise: f32,
+    raw: f32,
+    clean: f32,
+    /// What is not believed yet: it may turn out to be the user's.
+    fresh: VecDeque<(f32, f32)>,
+}
+
+impl Residual {
+    fn learn(&mut self, raw: f32, clean: f32, user: bool) {
+        let sounds = self.sounds > 0;
+        self.sounds = self.sounds.saturating_sub(1);
+        if user {
+            self.fresh.clear();
+        } else if sounds {
+            self.fresh.push_back((raw, clean));
+            if self.fresh.len() > FRESH
+                && let Some((raw, clean)) = self.fresh.pop_front()
+            {
+                self.learnt += 1;
+                self.raw += (raw - self.raw) * FOLLOWS;
+                self.clean += (clean - self.clean) * FOLLOWS;
+            }
+        } else {
+            self.noise += (raw - self.noise) * FOLLOWS;
+        }
+    }
+
+    fn far_end(&self) -> FarEnd {
+        let echoes = self.raw > self.noise * 4.0;
+        match self.sounds {
+            0 => FarEnd::Silent,
+            _ if echoes && (self.learnt < LEARNT || self.clean > self.raw * LITTLE) => FarEnd::Leaking,
+            _ => FarEnd::Cancelled,
+        }
+    }
+}
+
+impl Echo {
+    /// Returns a canceller that has heard nothing.
+    pub fn new(mode: EchoMode) -> Self {
+        let processing = match mode {
+            EchoMode::FullDuplex => Some(processing(Some(EchoCanceller::default()))),
+            EchoMode::HalfDuplex => Some(processing(None)),
+            EchoMode::Headphones => None,
+        };
+        Self { mode, processing, made: vec![0.0; BLOCK], tail: 0, residual: Residual::default() }
+    }
+
+    /// Forgets the room: the stream was shifted, and what was learnt is wrong.
+    pub fn restart(&mut self) {
+        let Residual { sounds, noise, .. } = self.residual;
+        *self = Self { residual: Residual { sounds, noise, ..Residual::default() }, ..Self::new(self.mode) };
+    }
+
+    /// Returns whether the far end may be heard in what is cleaned.
+    pub fn far_end(&self) -> FarEnd {
+        self.residual.far_end()
+    }
+
+    /// Returns how late the near end leaves (measured by correlation; see the tests).
+    pub fn delay_ms(&self) -> u32 {
+        match self.mode {
+            EchoMode::FullDuplex => 16,
+            EchoMode::HalfDuplex => 6,
+            EchoMode::Headphones => 0,
+        }
+    }
+
+    /// Takes 10 ms of the far end.
+    pub fn push_far(&mut self, block: &[f32]) {
+        if level_of(block).0 > SILENT.0 {
+            self.residual.sounds = REVERBERATION;
+            if self.mode == EchoMode::HalfDuplex {
+                self.tail = GATE_TAIL;
+            }
+        }
+        if let Some(processing) = &mut self.processing {
+            let _ = processing.process_render_f32(&[block], &mut [&mut self.made]);
+        }
+    }
+
+    /// Cleans 10 ms of the near end; `user` may be speaking in it.
+    pub fn clean(&mut self, block: &mut [f32], user: bool) {
+        let raw = power(block);
+        if let Some(processing) = &mut self.processing
+            && processing.process_capture_f32(&[block], &mut [&mut self.made]).is_ok()
+        {
+            block.copy_from_slice(&self.made);
+        }
+        self.residual.learn(raw, power(block), user);
+        if self.tail > 0 {
+            self.tail -= 1;
+            block.fill(0.0);
+        }
+    }
+
+    /// Returns how well it goes; nothing where nothing is cancelled.
+    pub fn health(&self) -> EchoHealth {
+        let (EchoMode::FullDuplex, Some(processing)) = (self.mode, &self.processing) else {
+            return EchoHealth::default();
+        };
+        let stats = processing.statistics();
+        EchoHealth {
+            loss_db: stats.echo_return_loss.map(|db| db as f32),
+            enhancement_db: stats.echo_return_loss_enhancement.map(|db| db as f32),
+            delay_ms: stats.delay_ms.and_then(|ms| u32::try_from(ms).ok()),
+        }
+    }
+}
+
+fn power(block: &[f32]) -> f32 {
+    block.iter().map(|s| s * s).sum::<f32>() / block.len().max(1) as f32
+}
+
+fn processing(echo_canceller: Option<EchoCanceller>) -> Box<AudioProcessing> {
+    let stream = StreamConfig::new(INSIDE_RATE, 1);
+    // Without noise suppression a noisy room hides one interruption in four, and the rest come late (measured).
+    let config = Config {
+        echo_canceller,
+        noise_suppression: Some(NoiseSuppression::default()),
+        high_pass_filter: Some(HighPassFilter::default()),
+        ..Config::default()
+    };
+    Box::new(AudioProcessing::builder().config(config).capture_config(stream).render_config(stream).build())
+}

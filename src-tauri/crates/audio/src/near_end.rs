@@ -1,0 +1,140 @@
+use crate::{INSIDE_RATE, Resampler};
+
+/// Whether somebody speaks at the microphone, found here and at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voice {
+    /// It may be speech; it may be a cough.
+    Onset,
+    /// It has been speech for some 100 ms.
+    Confirmed,
+    /// It is over, or was nothing.
+    Over,
+}
+
+/// What the detector works on: 16 ms at 16 kHz.
+const FRAME: usize = 256;
+const RATE: u32 = 16_000;
+/// The detector's own advice.
+const SPEECH: f32 = 0.5;
+/// Frames of speech that are no cough: 80 ms (measured: fewer find more echo, more find the user late).
+const CONFIRMED: u32 = 5;
+/// Frames of speech that are no echo where some may come through: 256 ms.
+const CONFIRMED_IN_DOUBT: u32 = 16;
+/// Frames without speech that end what was not confirmed.
+const FALSE_ALARM: u32 = 6;
+/// Frames without speech that end speech: 400 ms.
+const OVER: u32 = 25;
+/// By which an echo has become softer in that time, of the 12 dB by which the speaker has, as a power: 6 dB.
+const SOFTER: f32 = 4.0;
+/// What is quieter is not speech to this microphone, as a power: -60 dB below full scale.
+const FAINT: f32 = 1e-6;
+
+/// Finds speech in the cleaned near end. Called on the DSP thread.
+pub struct NearEnd {
+    detector: Box<earshot::Detector>,
+    resampler: Resampler,
+    samples: Vec<f32>,
+    state: State,
+    /// Frames of the far end for which nothing is believed.
+    deaf: u32,
+    /// The power of the loudest of the first frames since the onset, and of the latest frames.
+    began: f32,
+    latest: f32,
+}
+
+/// What else may be heard at the microphone but the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FarEnd {
+    /// Nothing.
+    Silent,
+    /// The speaker, and its echo is cancelled well.
+    Cancelled,
+    /// The speaker, and some of it may come through.
+    Leaking,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Quiet,
+    Onset { speech: u32, silence: u32 },
+    Speech { silence: u32 },
+}
+
+impl NearEnd {
+    /// Returns a detector that has heard nothing.
+    pub fn new() -> Self {
+        Self {
+            detector: earshot::Detector::default_boxed(),
+            resampler: Resampler::new(INSIDE_RATE, RATE),
+            samples: Vec::with_capacity(FRAME * 16),
+            state: State::Quiet,
+            deaf: 0,
+            began: 0.0,
+            latest: 0.0,
+        }
+    }
+
+    /// Believes nothing for so long of the far end: the canceller learns the room anew from it, and lets it through meanwhile.
+    pub fn distrust(&mut self, ms: u32) {
+        self.deaf = ms.div_ceil(16);
+    }
+
+    /// Takes cleaned samples at 48 kHz, and tells what changes.
+    pub fn push(&mut self, samples: &[f32], far_end: FarEnd, tell: &mut dyn FnMut(Voice)) {
+        self.resampler.push(samples, &mut self.samples);
+        let whole = self.samples.len() / FRAME * FRAME;
+        for at in (0..whole).step_by(FRAME) {
+            let frame = &self.samples[at..at + FRAME];
+            let power = frame.iter().map(|s| s * s).sum::<f32>() / FRAME as f32;
+            let like_speech = self.detector.predict_f32(frame) >= SPEECH && power > FAINT;
+            let sounds = far_end != FarEnd::Silent;
+            let voice = self.step(like_speech && !(sounds && self.deaf > 0), power, far_end);
+            self.deaf = self.deaf.saturating_sub(u32::from(sounds));
+            if let Some(voice) = voice {
+                tell(voice);
+            }
+        }
+        self.samples.drain(..whole);
+    }
+
+    /// Returns whether it has heard what may be the user.
+    pub fn hears(&self) -> bool {
+        self.state != State::Quiet
+    }
+
+    fn step(&mut self, is_speech: bool, power: f32, far_end: FarEnd) -> Option<Voice> {
+        let confirmed = match far_end {
+            FarEnd::Silent | FarEnd::Cancelled => CONFIRMED,
+            FarEnd::Leaking => CONFIRMED_IN_DOUBT,
+        };
+        self.latest += (power - self.latest) * 0.25;
+        match self.state {
+            State::Quiet => (self.began, self.latest) = (power, power),
+            State::Onset { speech, .. } if speech < CONFIRMED => self.began = self.began.max(power),
+            State::Onset { .. } | State::Speech { .. } => {}
+        }
+        // An echo has become softer by now, and the user has not.
+        let lasts = far_end != FarEnd::Leaking || self.latest * SOFTER > self.began;
+        let (state, voice) = match (self.state, is_speech) {
+            (State::Quiet, false) => (State::Quiet, None),
+            (State::Quiet, true) => (State::Onset { speech: 1, silence: 0 }, Some(Voice::Onset)),
+            (State::Onset { speech, .. }, true) if speech + 1 >= confirmed && lasts => {
+                (State::Speech { silence: 0 }, Some(Voice::Confirmed))
+            }
+            (State::Onset { speech, .. }, true) => (State::Onset { speech: speech + 1, silence: 0 }, None),
+            (State::Onset { silence, .. }, false) if silence + 1 >= FALSE_ALARM => (State::Quiet, Some(Voice::Over)),
+            (State::Onset { speech, silence }, false) => (State::Onset { speech, silence: silence + 1 }, None),
+            (State::Speech { .. }, true) => (State::Speech { silence: 0 }, None),
+            (State::Speech { silence }, false) if silence + 1 >= OVER => (State::Quiet, Some(Voice::Over)),
+            (State::Speech { silence }, false) => (State::Speech { silence: silence + 1 }, None),
+        };
+        self.state = state;
+        voice
+    }
+}
+
+impl Default for NearEnd {
+    fn default() -> Self {
+        Self::new()
+    }
+}

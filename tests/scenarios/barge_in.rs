@@ -1,0 +1,173 @@
+//! Talking over an answer, as the microphone hears it: softer at once, silent when it is speech, and nothing lost by a cough.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use session::{Action, Config, Input, Interrupt, Loudness, Output, Turns, Voice};
+use support::client::{Client, audio, begun, created, done, types, words};
+
+/// In the middle of an answer of three seconds, of which one was heard.
+fn answering(interrupt: Interrupt) -> Client {
+    let mut client = Client::live_with(Config { interrupt, ..Client::config() });
+    client.hears(created("r1"));
+    client.hears(begun("r1", "a1"));
+    client.hears(words("r1", "a1", "One two three four five six."));
+    client.hears(audio("r1", "a1", 3000));
+    client.plays(1000);
+    client.did.clear();
+    client
+}
+
+fn loudness(client: &Client) -> Vec<Loudness> {
+    client.did.iter().filter_map(|o| if let Output::Loudness(l) = o { Some(*l) } else { None }).collect()
+}
+
+fn flushes(client: &Client) -> usize {
+    client.count(|o| matches!(o, Output::Flush { .. }))
+}
+
+fn speech_started(client: &mut Client) -> Vec<Value> {
+    client.hears(json!({ "type": "input_audio_buffer.speech_started", "item_id": "u1", "audio_start_ms": 0 }))
+}
+
+fn committed(client: &mut Client) -> Vec<Value> {
+    client.hears(json!({ "type": "input_audio_buffer.speech_stopped", "item_id": "u1", "audio_end_ms": 900 }));
+    client.hears(json!({ "type": "input_audio_buffer.committed", "item_id": "u1" }))
+}
+
+fn written(client: &mut Client, kind: &str, text: &str) -> Vec<Value> {
+    let field = if kind == "delta" { "delta" } else { "transcript" };
+    let mut event = json!({ "type": format!("conversation.item.input_audio_transcription.{kind}"), "item_id": "u1" });
+    event[field] = text.into();
+    client.hears(event)
+}
+
+#[test]
+fn a_cough_costs_a_moment_of_softness_and_not_a_sample() {
+    let mut client = answering(Interrupt::AtOnce);
+    client.step(Input::Voice(Voice::Onset));
+    assert_eq!(loudness(&client), [Loudness::Soft]);
+    client.step(Input::Voice(Voice::Over));
+    assert_eq!(loudness(&client), [Loudness::Soft, Loudness::Full]);
+    // One that the microphone cannot make up its mind about.
+    client.did.clear();
+    client.step(Input::Voice(Voice::Onset));
+    client.wait_for(Duration::from_millis(399));
+    assert_eq!(loudness(&client), [Loudness::Soft]);
+    client.wait_for(Duration::from_millis(2));
+    assert_eq!(loudness(&client), [Loudness::Soft, Loudness::Full]);
+    assert_eq!((flushes(&client), client.view().items[0].text.as_str()), (0, "One two three four five six."));
+}
+
+#[test]
+fn speech_stands_the_answer_still_and_the_server_has_the_last_word() {
+    let mut client = answering(Interrupt::AtOnce);
+    client.step(Input::Voice(Voice::Onset));
+    client.step(Input::Voice(Voice::Confirmed));
+    assert_eq!(loudness(&client), [Loudness::Soft, Loudness::Paused]);
+    assert_eq!(flushes(&client), 0);
+    // It was the user: what was heard is told.
+    let sent = speech_started(&mut client);
+    assert_eq!(types(&sent), ["conversation.item.truncate"]);
+    assert_eq!(sent[0]["audio_end_ms"], 1000);
+    assert_eq!(loudness(&client).last(), Some(&Loudness::Full), "whatever comes next is as loud as ever");
+
+    // It was the television: the answer goes on where it stood.
+    let mut client = answering(Interrupt::AtOnce);
+    client.step(Input::Voice(Voice::Onset));
+    client.step(Input::Voice(Voice::Confirmed));
+    client.step(Input::Voice(Voice::Over));
+    client.wait_for(Duration::from_millis(1001));
+    assert_eq!(loudness(&client), [Loudness::Soft, Loudness::Paused, Loudness::Full]);
+    client.hears(done("r1", "completed"));
+    client.plays(3000);
+    assert_eq!((flushes(&client), client.played_ms()), (0, 3000));
+}
+
+#[test]
+fn nobody_is_interrupted_while_nothing_is_spoken_or_the_microphone_is_muted() {
+    let mut client = Client::live("openai");
+    client.step(Input::Voice(Voice::Onset));
+    client.step(Input::Voice(Voice::Confirmed));
+    assert_eq!(loudness(&client), []);
+    let mut client = answering(Interrupt::AtOnce);
+    client.act(Action::SetMuted { muted: true });
+    client.step(Input::Voice(Voice::Confirmed));
+    assert_eq!(loudness(&client), []);
+}
+
+#[test]
+fn with_words_a_server_leaves_the_answers_to_us() {
+    for (interrupt, own) in [(Interrupt::AtOnce, true), (Interrupt::WithWords, false), (Interrupt::OnlyKey, true)] {
+        let mut client = Client::new(Config { interrupt, ..Client::config() });
+        client.act(Action::StartTalk);
+        let sent = client.hears(json!({ "type": "session.created", "session": {} }));
+        let detection = &sent[0]["session"]["audio"]["input"]["turn_detection"];
+        assert_eq!((&detection["interrupt_response"], &detection["create_response"]), (&json!(own), &json!(own)));
+    }
+}
+
+#[test]
+fn with_words_who_only_says_that_he_listens_is_talked_on_to() {
+    for said in ["Mhm.", "Yeah, okay.", ""] {
+        let mut client = answering(Interrupt::WithWords);
+        client.step(Input::Voice(Voice::Onset));
+        client.step(Input::Voice(Voice::Confirmed));
+        assert!(speech_started(&mut client).is_empty());
+        client.step(Input::Voice(Voice::Over));
+        assert_eq!(loudness(&client), [Loudness::Soft], "it listens");
+        assert!(committed(&mut client).is_empty());
+        assert!(written(&mut client, "completed", said).is_empty());
+        assert_eq!(loudness(&client), [Loudness::Soft, Loudness::Full]);
+        client.hears(done("r1", "completed"));
+        client.plays(3000);
+        assert_eq!(flushes(&client), 0, "{said}");
+    }
+}
+
+#[test]
+fn with_words_words_end_the_answer_as_soon_as_they_are_known() {
+    // While they are said.
+    let mut client = answering(Interrupt::WithWords);
+    speech_started(&mut client);
+    assert!(written(&mut client, "delta", "Mhm").is_empty());
+    let sent = written(&mut client, "delta", ", but why?");
+    assert_eq!(types(&sent), ["response.cancel", "conversation.item.truncate"]);
+    client.hears(done("r1", "cancelled"));
+    assert_eq!(types(&committed(&mut client)), ["response.create"]);
+    // Or when they have all been said.
+    let mut client = answering(Interrupt::WithWords);
+    speech_started(&mut client);
+    assert!(committed(&mut client).is_empty());
+    let sent = written(&mut client, "completed", "Stop.");
+    assert_eq!(types(&sent), ["response.cancel", "conversation.item.truncate"]);
+    let sent = client.hears(done("r1", "cancelled"));
+    assert_eq!(types(&sent), ["response.create"]);
+}
+
+#[test]
+fn with_words_a_turn_that_nothing_speaks_against_is_asked_about_at_once() {
+    let mut client = Client::live_with(Config { interrupt: Interrupt::WithWords, ..Client::config() });
+    speech_started(&mut client);
+    assert_eq!(types(&committed(&mut client)), ["response.create"]);
+    assert!(written(&mut client, "completed", "Yes.").is_empty(), "and it may be one word");
+}
+
+#[test]
+fn only_with_the_key_nobody_is_heard_over_an_answer() {
+    let mut client = answering(Interrupt::OnlyKey);
+    client.step(Input::Voice(Voice::Confirmed));
+    assert_eq!(loudness(&client), []);
+    let sent = client.speaks(20);
+    let silence = "A".repeat(480 * 2 * 4 / 3);
+    assert_eq!(sent[0]["audio"].as_str().unwrap(), silence);
+    client.act(Action::Interrupt);
+    assert_eq!(flushes(&client), 1);
+    assert_ne!(client.speaks(20)[0]["audio"].as_str().unwrap(), silence);
+    // With the talk key, the key alone decides.
+    let mut client = Client::live_with(Config { turns: Turns::PushToTalk, ..Client::config() });
+    client.hears(created("r1"));
+    client.hears(audio("r1", "a1", 1000));
+    client.step(Input::Voice(Voice::Confirmed));
+    assert_eq!(loudness(&client), []);
+}
