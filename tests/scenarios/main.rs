@@ -15,6 +15,8 @@ mod conversation;
 #[cfg(target_os = "linux")]
 mod desktop;
 #[cfg(target_os = "linux")]
+mod devices;
+#[cfg(target_os = "linux")]
 mod hostile;
 #[cfg(target_os = "linux")]
 mod keys;
@@ -22,6 +24,7 @@ mod layers;
 mod loopback;
 mod pages;
 mod races;
+mod rooms;
 mod shell;
 mod threads;
 mod tool_complaints;

@@ -4,10 +4,16 @@ use std::{path::Path, process::Command};
 
 /// Speaks with espeak-ng at 24 kHz; `speed` in words a minute.
 pub fn espeak(text: &str, speed: u32) -> Vec<i16> {
+    espeak_as("en", text, speed)
+}
+
+/// Speaks in one of espeak-ng's voices.
+pub fn espeak_as(voice: &str, text: &str, speed: u32) -> Vec<i16> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("speech.wav");
-    let status =
-        Command::new("espeak-ng").args(["-s", &speed.to_string(), "-w", path.to_str().unwrap(), text]).status();
+    let status = Command::new("espeak-ng")
+        .args(["-v", voice, "-s", &speed.to_string(), "-w", path.to_str().unwrap(), text])
+        .status();
     assert!(status.expect("espeak-ng is installed by `cargo xtask test`").success());
     let reader = hound::WavReader::open(&path).unwrap();
     let rate = reader.spec().sample_rate;

@@ -4,7 +4,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use audio::{Audio, Backend, Command, Direction, EchoMode, Event, Segment};
+use audio::{Audio, Backend, Capture, Command, Direction, EchoMode, Event, Segment};
 use protocol::{ClientEvent, ParseError, ServerEvent};
 use session::{
     Action, Config, Input, LinkEnd, Loudness, ModelView, NoticeAction, NoticeView, Output, SegmentId, Session,
@@ -149,6 +149,8 @@ struct Controller {
     server: Server,
     audio: Audio,
     echo: EchoMode,
+    /// Names of the devices in use.
+    in_use: [Option<String>; 2],
     heard: mpsc::Receiver<Event>,
     link: Option<OpenLink>,
     /// Another one beside it, which is to take its place.
@@ -174,6 +176,7 @@ impl Controller {
             server: setup.server,
             audio,
             echo: setup.echo,
+            in_use: [None, None],
             heard,
             link: None,
             spare: None,
@@ -223,6 +226,7 @@ impl Controller {
                 // What the old speaker has not said is read; its reports end here.
                 self.step(Input::Speaker { works: false });
                 (self.audio, self.heard) = start_audio(backend, self.echo);
+                self.in_use = [None, None];
                 for direction in [Direction::Input, Direction::Output] {
                     self.step(works(direction, true));
                     self.step(Input::NoticeGone { id: notice_of(direction).into() });
@@ -318,11 +322,43 @@ impl Controller {
                     action: NoticeAction::ChooseDevice,
                 }));
             }
-            Event::DeviceReady { direction } => {
-                self.step(works(direction, true));
-                self.step(Input::NoticeGone { id: notice_of(direction).into() });
+            Event::DeviceReady { direction, name } => self.handle_device(direction, name),
+            Event::Capture(capture) => {
+                let words = match capture {
+                    Capture::Sound => return self.step(Input::NoticeGone { id: "capture".into() }),
+                    Capture::Zeros => {
+                        "The microphone gives nothing but silence. Is it switched off, or in use by another program?"
+                    }
+                    Capture::Nothing => "The microphone gives nothing any more. Plug it in again, or choose another.",
+                };
+                self.step(Input::Notice(NoticeView {
+                    id: "capture".into(),
+                    severity: Severity::Warning,
+                    text: words.into(),
+                    action: NoticeAction::ChooseDevice,
+                }));
             }
             Event::InputEnded => self.observe(Observed::InputEnded),
+        }
+    }
+
+    /// A device is in use; another one than before is worth a word.
+    fn handle_device(&mut self, direction: Direction, name: Option<String>) {
+        self.step(works(direction, true));
+        self.step(Input::NoticeGone { id: notice_of(direction).into() });
+        let before = std::mem::replace(&mut self.in_use[direction as usize], name.clone());
+        let (Some(before), Some(name)) = (before, name) else { return };
+        if before != name {
+            let what = match direction {
+                Direction::Input => "The microphone is now",
+                Direction::Output => "The speaker is now",
+            };
+            self.step(Input::Notice(NoticeView {
+                id: format!("{}-changed", notice_of(direction)),
+                severity: Severity::Info,
+                text: format!("{what} “{name}”."),
+                action: NoticeAction::Dismiss,
+            }));
         }
     }
 

@@ -1,3 +1,5 @@
+use std::sync::mpsc::{Receiver, Sender, channel};
+
 use crate::{CaptureCallback, RenderCallback};
 
 /// What a stream runs at.
@@ -23,6 +25,8 @@ pub enum Direction {
 pub enum BackendEvent {
     /// The driver dropped or repeated frames.
     Xrun(Direction),
+    /// The system uses another device by default now, and its default is what was asked for.
+    DefaultChanged(Direction),
     /// The stream is dead; its device is gone or has changed.
     Lost(Direction, String),
     /// A file played as microphone has come to its end; silence follows.
@@ -54,28 +58,47 @@ fn word(direction: Direction) -> &'static str {
 }
 
 /// A running stream; dropping it ends it.
-pub trait OpenStream: Send {}
+pub trait OpenStream: Send {
+    /// Returns what the system calls the device.
+    fn name(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A stream that is to be opened: what builds its callback, and who waits for it.
+pub struct Opening<C> {
+    make: Box<dyn FnOnce(StreamFormat) -> C + Send>,
+    answer: Sender<Result<Box<dyn OpenStream>, AudioError>>,
+}
+
+impl<C> Opening<C> {
+    pub(crate) fn new(
+        make: impl FnOnce(StreamFormat) -> C + Send + 'static,
+    ) -> (Self, Receiver<Result<Box<dyn OpenStream>, AudioError>>) {
+        let (answer, opened) = channel();
+        (Self { make: Box::new(make), answer }, opened)
+    }
+
+    /// Opens it, on this thread; `open` is given what builds the callback once the format is known.
+    pub fn finish(
+        self,
+        open: impl FnOnce(Box<dyn FnOnce(StreamFormat) -> C + Send>) -> Result<Box<dyn OpenStream>, AudioError>,
+    ) {
+        // Nobody may wait any more; the stream ends with the answer then.
+        let _ = self.answer.send(open(self.make));
+    }
+}
 
 /// Where sound comes from and goes to: real devices, files, or a test's hands.
+///
+/// A stream may take seconds to open (a Bluetooth microphone does), and nothing else waits for it: a backend that has to wait
+/// finishes the [`Opening`] on a thread of its own. One that fails says whose fault it is, so that the user can choose.
 pub trait Backend: Send {
-    /// Opens the microphone. `make` builds the callback once the format is known.
-    ///
-    /// # Errors
-    /// The device's or the system's fault; say so and let the user choose.
-    fn open_input(
-        &mut self,
-        make: &mut dyn FnMut(StreamFormat) -> CaptureCallback,
-    ) -> Result<Box<dyn OpenStream>, AudioError>;
+    /// Opens the microphone.
+    fn open_input(&mut self, opening: Opening<CaptureCallback>);
 
-    /// Opens the speaker with about `buffer_ms` of device buffer. `make` builds the callback once the format is known.
-    ///
-    /// # Errors
-    /// The device's or the system's fault; say so and let the user choose.
-    fn open_output(
-        &mut self,
-        buffer_ms: u32,
-        make: &mut dyn FnMut(StreamFormat) -> RenderCallback,
-    ) -> Result<Box<dyn OpenStream>, AudioError>;
+    /// Opens the speaker with about `buffer_ms` of device buffer.
+    fn open_output(&mut self, buffer_ms: u32, opening: Opening<RenderCallback>);
 
     /// Returns the next thing a device has said.
     fn poll(&mut self) -> Option<BackendEvent>;

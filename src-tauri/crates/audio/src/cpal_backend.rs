@@ -1,6 +1,9 @@
 //! Real devices through cpal. The only file that knows it.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::{
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    time::Duration,
+};
 
 use cpal::{
     BufferSize, Device, ErrorKind, FromSample, Host, Sample, SampleFormat, SizedSample, Stream, StreamConfig,
@@ -8,8 +11,12 @@ use cpal::{
     traits::{DeviceTrait, HostTrait, StreamTrait},
 };
 
-use crate::{AudioError, Backend, BackendEvent, CaptureCallback, Direction, OpenStream, RenderCallback, StreamFormat};
+use crate::{
+    AudioError, Backend, BackendEvent, CaptureCallback, Direction, OpenStream, Opening, RenderCallback, StreamFormat,
+};
 
+/// How often the default devices are looked at: a new one is used within half a second.
+const WATCH_EVERY: Duration = Duration::from_millis(400);
 /// Capture buffer asked for. A hint on every system; PulseAudio's own default is two seconds.
 const INPUT_BUFFER_MS: u32 = 10;
 
@@ -30,21 +37,69 @@ pub struct DeviceInfo {
 pub struct CpalBackend {
     input: Option<String>,
     output: Option<String>,
+    watch: Option<DefaultWatch>,
     say: Sender<BackendEvent>,
     said: Receiver<BackendEvent>,
 }
 
 struct CpalStream {
-    _stream: Stream,
+    name: Option<String>,
     /// PulseAudio runs every callback of one host on one thread: each stream has its own host.
-    _host: Host,
+    open: Option<(Stream, Host)>,
 }
-impl OpenStream for CpalStream {}
+
+impl Drop for CpalStream {
+    /// Closing waits for the driver, which on PulseAudio may wait for the next sound: whoever closes does not.
+    fn drop(&mut self) {
+        let open = self.open.take();
+        on_a_thread(move || drop(open));
+    }
+}
+
+impl OpenStream for CpalStream {
+    fn name(&self) -> Option<String> {
+        self.name.clone()
+    }
+}
+
+/// Looks at the system's default devices now and then, on a thread of its own: asking may take a while.
+struct DefaultWatch {
+    _stop: Sender<()>,
+}
+
+impl DefaultWatch {
+    fn start(say: Sender<BackendEvent>, followed: [bool; 2]) -> Self {
+        let (stop, stopped) = channel();
+        let watch = move || {
+            let mut known = defaults();
+            while stopped.recv_timeout(WATCH_EVERY) == Err(RecvTimeoutError::Timeout) {
+                let now = defaults();
+                for direction in [Direction::Input, Direction::Output] {
+                    let n = direction as usize;
+                    // None at all is for the stream to find out.
+                    if followed[n] && now[n].is_some() && now[n] != known[n] {
+                        let _ = say.send(BackendEvent::DefaultChanged(direction));
+                    }
+                }
+                known = now;
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("default-devices".into()).spawn(watch) {
+            tracing::warn!(%error, "Failed to watch the default devices");
+        }
+        Self { _stop: stop }
+    }
+}
+
+fn defaults() -> [Option<String>; 2] {
+    let host = host();
+    let id = |device: Option<Device>| device.and_then(|d| d.id().ok()).map(|id| id.to_string());
+    [id(host.default_input_device()), id(host.default_output_device())]
+}
 
 /// Returns the system's devices; monitors of speakers are left out.
 pub fn devices() -> Vec<DeviceInfo> {
     let host = host();
-    let name = |device: &Device| device.description().map_or_else(|_| device.to_string(), |d| d.name().to_owned());
     let default_input = host.default_input_device().and_then(|d| d.id().ok());
     let default_output = host.default_output_device().and_then(|d| d.id().ok());
     let mut found = Vec::new();
@@ -59,7 +114,7 @@ pub fn devices() -> Vec<DeviceInfo> {
         ] {
             if supported {
                 let is_default = default.as_ref() == Some(&id);
-                found.push(DeviceInfo { id: id.to_string(), name: name(&device), direction, is_default });
+                found.push(DeviceInfo { id: id.to_string(), name: name_of(&device), direction, is_default });
             }
         }
     }
@@ -70,83 +125,112 @@ impl CpalBackend {
     /// Returns a backend for devices by id, or by a part of their name; the system's default where there is none.
     pub fn new(input: Option<String>, output: Option<String>) -> Self {
         let (say, said) = channel();
-        Self { input, output, say, said }
+        Self { input, output, watch: None, say, said }
     }
 
-    fn on_error(&self, direction: Direction) -> impl FnMut(cpal::Error) + Send + 'static {
-        let say = self.say.clone();
-        move |error| {
-            let kind = error.kind();
-            if kind == ErrorKind::Xrun {
-                let _ = say.send(BackendEvent::Xrun(direction));
-            } else if matches!(kind, ErrorKind::StreamInvalidated | ErrorKind::DeviceNotAvailable) {
-                let _ = say.send(BackendEvent::Lost(direction, error.to_string()));
-            } else {
-                // ALSA over PulseAudio reports dozens of these at start and then plays fine.
-                tracing::debug!(%error, ?direction, "The audio driver reported an error");
-            }
+    /// Follows the system's default from the first stream on.
+    fn watch(&mut self) {
+        let followed = [self.input.is_none(), self.output.is_none()];
+        if followed != [false; 2] {
+            let say = &self.say;
+            self.watch.get_or_insert_with(|| DefaultWatch::start(say.clone(), followed));
         }
     }
 }
 
 impl Backend for CpalBackend {
-    fn open_input(
-        &mut self,
-        make: &mut dyn FnMut(StreamFormat) -> CaptureCallback,
-    ) -> Result<Box<dyn OpenStream>, AudioError> {
-        let direction = Direction::Input;
-        let host = host();
-        let device = find(&host, direction, self.input.as_deref())?;
-        let supported = device.default_input_config().map_err(|e| failed(direction, &e))?;
-        let config = stream_config(&supported, INPUT_BUFFER_MS);
-        let callback = make(StreamFormat { rate: config.sample_rate, channels: config.channels });
-        let on_error = self.on_error(direction);
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add formats; the rest is refused in words")]
-        let stream = match supported.sample_format() {
-            SampleFormat::F32 => capture::<f32>(&device, config, callback, on_error),
-            SampleFormat::I16 => capture::<i16>(&device, config, callback, on_error),
-            SampleFormat::U16 => capture::<u16>(&device, config, callback, on_error),
-            SampleFormat::I32 => capture::<i32>(&device, config, callback, on_error),
-            SampleFormat::I24 => capture::<cpal::I24>(&device, config, callback, on_error),
-            SampleFormat::U8 => capture::<u8>(&device, config, callback, on_error),
-            SampleFormat::F64 => capture::<f64>(&device, config, callback, on_error),
-            other => return Err(AudioError::Failed(direction, format!("the sample format {other} is not supported"))),
-        };
-        let stream = stream.map_err(|e| failed(direction, &e))?;
-        stream.play().map_err(|e| failed(direction, &e))?;
-        Ok(Box::new(CpalStream { _stream: stream, _host: host }))
+    fn open_input(&mut self, opening: Opening<CaptureCallback>) {
+        self.watch();
+        let (wanted, say) = (self.input.clone(), self.say.clone());
+        on_a_thread(move || opening.finish(|make| open_input(wanted.as_deref(), say, make)));
     }
 
-    fn open_output(
-        &mut self,
-        buffer_ms: u32,
-        make: &mut dyn FnMut(StreamFormat) -> RenderCallback,
-    ) -> Result<Box<dyn OpenStream>, AudioError> {
-        let direction = Direction::Output;
-        let host = host();
-        let device = find(&host, direction, self.output.as_deref())?;
-        let supported = device.default_output_config().map_err(|e| failed(direction, &e))?;
-        let config = stream_config(&supported, buffer_ms);
-        let callback = make(StreamFormat { rate: config.sample_rate, channels: config.channels });
-        let on_error = self.on_error(direction);
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add formats; the rest is refused in words")]
-        let stream = match supported.sample_format() {
-            SampleFormat::F32 => render::<f32>(&device, config, callback, on_error),
-            SampleFormat::I16 => render::<i16>(&device, config, callback, on_error),
-            SampleFormat::U16 => render::<u16>(&device, config, callback, on_error),
-            SampleFormat::I32 => render::<i32>(&device, config, callback, on_error),
-            SampleFormat::I24 => render::<cpal::I24>(&device, config, callback, on_error),
-            SampleFormat::U8 => render::<u8>(&device, config, callback, on_error),
-            SampleFormat::F64 => render::<f64>(&device, config, callback, on_error),
-            other => return Err(AudioError::Failed(direction, format!("the sample format {other} is not supported"))),
-        };
-        let stream = stream.map_err(|e| failed(direction, &e))?;
-        stream.play().map_err(|e| failed(direction, &e))?;
-        Ok(Box::new(CpalStream { _stream: stream, _host: host }))
+    fn open_output(&mut self, buffer_ms: u32, opening: Opening<RenderCallback>) {
+        self.watch();
+        let (wanted, say) = (self.output.clone(), self.say.clone());
+        on_a_thread(move || opening.finish(|make| open_output(wanted.as_deref(), buffer_ms, say, make)));
     }
 
     fn poll(&mut self) -> Option<BackendEvent> {
         self.said.try_recv().ok()
+    }
+}
+
+/// A driver may take its time; if there is no thread, an opening is dropped, which says that it failed.
+fn on_a_thread(work: impl FnOnce() + Send + 'static) {
+    if let Err(error) = std::thread::Builder::new().name("device".into()).spawn(work) {
+        tracing::error!(%error, "Failed to start a thread for a device");
+    }
+}
+
+fn open_input(
+    wanted: Option<&str>,
+    say: Sender<BackendEvent>,
+    make: impl FnOnce(StreamFormat) -> CaptureCallback,
+) -> Result<Box<dyn OpenStream>, AudioError> {
+    let direction = Direction::Input;
+    let host = host();
+    let device = find(&host, direction, wanted)?;
+    let supported = device.default_input_config().map_err(|e| failed(direction, &e))?;
+    let config = stream_config(&supported, INPUT_BUFFER_MS);
+    let callback = make(StreamFormat { rate: config.sample_rate, channels: config.channels });
+    let on_error = on_error(say, direction);
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add formats; the rest is refused in words")]
+    let stream = match supported.sample_format() {
+        SampleFormat::F32 => capture::<f32>(&device, config, callback, on_error),
+        SampleFormat::I16 => capture::<i16>(&device, config, callback, on_error),
+        SampleFormat::U16 => capture::<u16>(&device, config, callback, on_error),
+        SampleFormat::I32 => capture::<i32>(&device, config, callback, on_error),
+        SampleFormat::I24 => capture::<cpal::I24>(&device, config, callback, on_error),
+        SampleFormat::U8 => capture::<u8>(&device, config, callback, on_error),
+        SampleFormat::F64 => capture::<f64>(&device, config, callback, on_error),
+        other => return Err(AudioError::Failed(direction, format!("the sample format {other} is not supported"))),
+    };
+    let stream = stream.map_err(|e| failed(direction, &e))?;
+    stream.play().map_err(|e| failed(direction, &e))?;
+    Ok(Box::new(CpalStream { name: Some(name_of(&device)), open: Some((stream, host)) }))
+}
+
+fn open_output(
+    wanted: Option<&str>,
+    buffer_ms: u32,
+    say: Sender<BackendEvent>,
+    make: impl FnOnce(StreamFormat) -> RenderCallback,
+) -> Result<Box<dyn OpenStream>, AudioError> {
+    let direction = Direction::Output;
+    let host = host();
+    let device = find(&host, direction, wanted)?;
+    let supported = device.default_output_config().map_err(|e| failed(direction, &e))?;
+    let config = stream_config(&supported, buffer_ms);
+    let callback = make(StreamFormat { rate: config.sample_rate, channels: config.channels });
+    let on_error = on_error(say, direction);
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add formats; the rest is refused in words")]
+    let stream = match supported.sample_format() {
+        SampleFormat::F32 => render::<f32>(&device, config, callback, on_error),
+        SampleFormat::I16 => render::<i16>(&device, config, callback, on_error),
+        SampleFormat::U16 => render::<u16>(&device, config, callback, on_error),
+        SampleFormat::I32 => render::<i32>(&device, config, callback, on_error),
+        SampleFormat::I24 => render::<cpal::I24>(&device, config, callback, on_error),
+        SampleFormat::U8 => render::<u8>(&device, config, callback, on_error),
+        SampleFormat::F64 => render::<f64>(&device, config, callback, on_error),
+        other => return Err(AudioError::Failed(direction, format!("the sample format {other} is not supported"))),
+    };
+    let stream = stream.map_err(|e| failed(direction, &e))?;
+    stream.play().map_err(|e| failed(direction, &e))?;
+    Ok(Box::new(CpalStream { name: Some(name_of(&device)), open: Some((stream, host)) }))
+}
+
+fn on_error(say: Sender<BackendEvent>, direction: Direction) -> impl FnMut(cpal::Error) + Send + 'static {
+    move |error| {
+        let kind = error.kind();
+        if kind == ErrorKind::Xrun {
+            let _ = say.send(BackendEvent::Xrun(direction));
+        } else if matches!(kind, ErrorKind::StreamInvalidated | ErrorKind::DeviceNotAvailable) {
+            let _ = say.send(BackendEvent::Lost(direction, error.to_string()));
+        } else {
+            // ALSA over PulseAudio reports dozens of these at start and then plays fine.
+            tracing::debug!(%error, ?direction, "The audio driver reported an error");
+        }
     }
 }
 
@@ -156,13 +240,18 @@ fn host() -> Host {
     pulse.and_then(|id| cpal::host_from_id(id).ok()).unwrap_or_else(cpal::default_host)
 }
 
+fn name_of(device: &Device) -> String {
+    device.description().map_or_else(|_| device.to_string(), |d| d.name().to_owned())
+}
+
+/// Returns the device that was chosen; the system's default where it is gone, for the conversation is to go on.
 fn find(host: &Host, direction: Direction, wanted: Option<&str>) -> Result<Device, AudioError> {
+    let default = || match direction {
+        Direction::Input => host.default_input_device(),
+        Direction::Output => host.default_output_device(),
+    };
     let Some(wanted) = wanted else {
-        let default = match direction {
-            Direction::Input => host.default_input_device(),
-            Direction::Output => host.default_output_device(),
-        };
-        return default.ok_or(AudioError::NoDevice(direction));
+        return default().ok_or(AudioError::NoDevice(direction));
     };
     let fits = |device: &Device| {
         let way = match direction {
@@ -174,7 +263,7 @@ fn find(host: &Host, direction: Direction, wanted: Option<&str>) -> Result<Devic
         way && (id == wanted || id.ends_with(&format!(":{wanted}")) || name.contains(wanted))
     };
     let mut devices = host.devices().map_err(|e| failed(direction, &e))?;
-    devices.find(fits).ok_or_else(|| AudioError::NotFound(wanted.to_owned()))
+    devices.find(fits).or_else(default).ok_or_else(|| AudioError::NotFound(wanted.to_owned()))
 }
 
 fn stream_config(supported: &SupportedStreamConfig, buffer_ms: u32) -> StreamConfig {

@@ -11,8 +11,8 @@ use crate::{
     AudioError, Backend, BackendEvent, Dbfs, Direction, Echo, EchoHealth, EchoMode, INSIDE_RATE, Loudness, NearEnd,
     Voice,
 };
-use playout::{Output, Queued};
-use uplink::Input;
+use playout::{OpeningOutput, Output, Queued};
+use uplink::{Input, OpeningInput};
 
 /// How far ahead the render ring is filled at first. `heard` is counted behind it, so depth costs no truth.
 const FIRST_AHEAD_MS: u32 = 60;
@@ -27,6 +27,17 @@ const RETRY_STEPS: u32 = 100;
 /// Names a stretch of audio that is heard as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Segment(pub u32);
+
+/// What the microphone gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capture {
+    /// Sound, or at least noise.
+    Sound,
+    /// Nothing but zeros: it is switched off, or somebody else has it.
+    Zeros,
+    /// Nothing at all.
+    Nothing,
+}
 
 /// What the owner wants.
 #[derive(Clone, Debug, PartialEq)]
@@ -113,7 +124,11 @@ pub enum Event {
     DeviceReady {
         /// Which way.
         direction: Direction,
+        /// What the system calls it, where it says so.
+        name: Option<String>,
     },
+    /// What the microphone gives, when that changes.
+    Capture(Capture),
     /// A file played as microphone has come to its end.
     InputEnded,
 }
@@ -123,6 +138,8 @@ pub struct Dsp {
     backend: Box<dyn Backend>,
     input: Option<Input>,
     output: Option<Output>,
+    opening_input: Option<OpeningInput>,
+    opening_output: Option<OpeningOutput>,
     mic_wanted: bool,
     /// Steps until a device that was lost is tried again.
     retry: [Option<u32>; 2],
@@ -149,6 +166,8 @@ impl Dsp {
             backend,
             input: None,
             output: None,
+            opening_input: None,
+            opening_output: None,
             mic_wanted: false,
             retry: [None; 2],
             mode,
@@ -171,24 +190,25 @@ impl Dsp {
         match command {
             Command::Mic { open: true } => {
                 self.mic_wanted = true;
-                if self.input.is_none() {
+                if self.input.is_none() && self.opening_input.is_none() {
                     self.open_input(emit);
                 }
-                if self.output.is_none() {
+                if self.output.is_none() && self.opening_output.is_none() {
                     self.open_output(emit);
                 }
             }
             Command::Mic { open: false } => {
                 self.mic_wanted = false;
                 self.input = None;
+                self.opening_input = None;
                 self.retry = [None; 2];
                 emit(Event::Level { input: Dbfs(-100.0), output: self.output_level });
             }
             Command::Play { segment, pcm } => {
-                if self.output.is_none() {
+                if self.output.is_none() && self.opening_output.is_none() {
                     self.open_output(emit);
                 }
-                if self.output.is_none() {
+                if self.output.is_none() && self.opening_output.is_none() {
                     return;
                 }
                 match self.queue.iter_mut().rfind(|q| q.segment == segment) {
@@ -234,6 +254,8 @@ impl Dsp {
     /// Does what is due now: every 5 ms or so.
     pub fn step(&mut self, emit: &mut dyn FnMut(Event)) {
         self.handle_backend(emit);
+        self.finish_input(emit);
+        self.finish_output(emit);
         self.retry_lost(emit);
         // The far end goes ahead of the near end that may hold its echo.
         self.pump_output(emit);
@@ -254,18 +276,27 @@ impl Dsp {
                         emit(Event::Underrun { buffer_ms: self.buffer_ms });
                     }
                 }
+                BackendEvent::DefaultChanged(direction) => {
+                    tracing::info!(?direction, "The system's default device is another one");
+                    self.reopen(direction, emit);
+                }
                 BackendEvent::Lost(direction, words) => {
                     tracing::info!(?direction, words, "A device is gone; the next one is tried");
-                    match direction {
-                        Direction::Input if self.input.take().is_some() => self.open_input(emit),
-                        Direction::Output if self.output.is_some() => {
-                            self.close_output(emit);
-                            self.open_output(emit);
-                        }
-                        Direction::Input | Direction::Output => {}
-                    }
+                    self.reopen(direction, emit);
                 }
             }
+        }
+    }
+
+    /// Goes on with the device that is the right one now, if one was in use.
+    fn reopen(&mut self, direction: Direction, emit: &mut dyn FnMut(Event)) {
+        match direction {
+            Direction::Input if self.input.take().is_some() || self.opening_input.is_some() => self.open_input(emit),
+            Direction::Output if self.output.is_some() || self.opening_output.is_some() => {
+                self.close_output(emit);
+                self.open_output(emit);
+            }
+            Direction::Input | Direction::Output => {}
         }
     }
 
@@ -278,8 +309,9 @@ impl Dsp {
                 continue;
             }
             match direction {
-                Direction::Input => self.open_input(emit),
-                Direction::Output => self.open_output(emit),
+                Direction::Input if self.opening_input.is_none() => self.open_input(emit),
+                Direction::Output if self.opening_output.is_none() => self.open_output(emit),
+                Direction::Input | Direction::Output => {}
             }
         }
     }
@@ -293,10 +325,10 @@ impl Dsp {
         }
     }
 
-    fn handle_opened(&mut self, direction: Direction, emit: &mut dyn FnMut(Event)) {
+    fn handle_opened(&mut self, direction: Direction, name: Option<String>, emit: &mut dyn FnMut(Event)) {
         self.retry[direction as usize] = None;
         self.relearn();
-        emit(Event::DeviceReady { direction });
+        emit(Event::DeviceReady { direction, name });
     }
 
     /// The streams were shifted against each other: what the canceller knows of the room is wrong.

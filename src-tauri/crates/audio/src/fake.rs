@@ -3,7 +3,9 @@ use std::sync::{
     mpsc::{Receiver, Sender, channel},
 };
 
-use crate::{AudioError, Backend, BackendEvent, CaptureCallback, Direction, OpenStream, RenderCallback, StreamFormat};
+use crate::{
+    AudioError, Backend, BackendEvent, CaptureCallback, Direction, OpenStream, Opening, RenderCallback, StreamFormat,
+};
 
 /// Devices that a test ticks by hand: no clock, no thread.
 #[derive(Clone)]
@@ -83,29 +85,26 @@ impl FakeBackend {
 }
 
 impl Backend for FakeBackend {
-    fn open_input(
-        &mut self,
-        make: &mut dyn FnMut(StreamFormat) -> CaptureCallback,
-    ) -> Result<Box<dyn OpenStream>, AudioError> {
+    fn open_input(&mut self, opening: Opening<CaptureCallback>) {
         let mut callbacks = self.devices.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
-        if callbacks.missing[Direction::Input as usize] {
-            return Err(AudioError::NoDevice(Direction::Input));
-        }
-        callbacks.capture = Some(make(self.devices.format));
-        Ok(Box::new(FakeStream))
+        opening.finish(|make| {
+            if callbacks.missing[Direction::Input as usize] {
+                return Err(AudioError::NoDevice(Direction::Input));
+            }
+            callbacks.capture = Some(make(self.devices.format));
+            Ok(Box::new(FakeStream))
+        });
     }
 
-    fn open_output(
-        &mut self,
-        _buffer_ms: u32,
-        make: &mut dyn FnMut(StreamFormat) -> RenderCallback,
-    ) -> Result<Box<dyn OpenStream>, AudioError> {
+    fn open_output(&mut self, _buffer_ms: u32, opening: Opening<RenderCallback>) {
         let mut callbacks = self.devices.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
-        if callbacks.missing[Direction::Output as usize] {
-            return Err(AudioError::NoDevice(Direction::Output));
-        }
-        callbacks.render = Some(make(self.devices.format));
-        Ok(Box::new(FakeStream))
+        opening.finish(|make| {
+            if callbacks.missing[Direction::Output as usize] {
+                return Err(AudioError::NoDevice(Direction::Output));
+            }
+            callbacks.render = Some(make(self.devices.format));
+            Ok(Box::new(FakeStream))
+        });
     }
 
     fn poll(&mut self) -> Option<BackendEvent> {

@@ -14,8 +14,8 @@ use std::{
 use hound::{SampleFormat, WavSpec, WavWriter};
 
 use crate::{
-    AudioError, BLOCK, Backend, BackendEvent, CaptureCallback, Direction, INSIDE_RATE, OpenStream, RenderCallback,
-    StreamFormat, WavError, WavSource,
+    AudioError, BLOCK, Backend, BackendEvent, CaptureCallback, Direction, INSIDE_RATE, OpenStream, Opening,
+    RenderCallback, StreamFormat, WavError, WavSource,
 };
 
 const FORMAT: StreamFormat = StreamFormat { rate: INSIDE_RATE, channels: 1 };
@@ -162,25 +162,23 @@ impl Timeline {
 }
 
 impl Backend for FileBackend {
-    fn open_input(
-        &mut self,
-        make: &mut dyn FnMut(StreamFormat) -> CaptureCallback,
-    ) -> Result<Box<dyn OpenStream>, AudioError> {
-        self.callbacks.lock().unwrap_or_else(PoisonError::into_inner).capture = Some(make(FORMAT));
-        Ok(Box::new(FileStream))
+    fn open_input(&mut self, opening: Opening<CaptureCallback>) {
+        let mut callbacks = self.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
+        opening.finish(|make| {
+            callbacks.capture = Some(make(FORMAT));
+            Ok(Box::new(FileStream))
+        });
     }
 
-    fn open_output(
-        &mut self,
-        _buffer_ms: u32,
-        make: &mut dyn FnMut(StreamFormat) -> RenderCallback,
-    ) -> Result<Box<dyn OpenStream>, AudioError> {
+    fn open_output(&mut self, _buffer_ms: u32, opening: Opening<RenderCallback>) {
         let mut callbacks = self.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(words) = &callbacks.failed {
-            return Err(AudioError::Failed(Direction::Output, words.clone()));
-        }
-        callbacks.render = Some(make(FORMAT));
-        Ok(Box::new(FileStream))
+        opening.finish(|make| {
+            if let Some(words) = &callbacks.failed {
+                return Err(AudioError::Failed(Direction::Output, words.clone()));
+            }
+            callbacks.render = Some(make(FORMAT));
+            Ok(Box::new(FileStream))
+        });
     }
 
     fn poll(&mut self) -> Option<BackendEvent> {

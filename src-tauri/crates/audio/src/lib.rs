@@ -20,10 +20,10 @@ pub mod rooms;
 mod thread;
 mod wav;
 
-pub use backend::{AudioError, Backend, BackendEvent, Direction, OpenStream, StreamFormat};
+pub use backend::{AudioError, Backend, BackendEvent, Direction, OpenStream, Opening, StreamFormat};
 pub use capture::CaptureCallback;
 pub use cpal_backend::{CpalBackend, DeviceInfo, devices};
-pub use dsp::{Command, Dsp, Event, Segment};
+pub use dsp::{Capture, Command, Dsp, Event, Segment};
 pub use echo::{Echo, EchoHealth, EchoMode};
 pub use fake::{FakeBackend, FakeDevices};
 pub use file::{FileBackend, FileClock};

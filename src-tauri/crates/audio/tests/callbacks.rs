@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use assert_no_alloc::{AllocDisabler, assert_no_alloc};
-use audio::{Backend, CaptureCallback, Command, Dsp, EchoMode, Event, FakeDevices, Segment, StreamFormat};
+use audio::{Backend, CaptureCallback, Command, Dsp, EchoMode, Event, FakeDevices, Opening, Segment, StreamFormat};
 use protocol::Pcm16;
 
 #[cfg(debug_assertions)]
@@ -55,22 +55,19 @@ struct Nothing;
 impl audio::OpenStream for Nothing {}
 
 impl Backend for Thief {
-    fn open_input(
-        &mut self,
-        make: &mut dyn FnMut(StreamFormat) -> CaptureCallback,
-    ) -> Result<Box<dyn audio::OpenStream>, audio::AudioError> {
-        self.capture = Some(make(StreamFormat { rate: 44_100, channels: 2 }));
-        Ok(Box::new(Nothing))
+    fn open_input(&mut self, opening: Opening<CaptureCallback>) {
+        opening.finish(|make| {
+            self.capture = Some(make(StreamFormat { rate: 44_100, channels: 2 }));
+            Ok(Box::new(Nothing))
+        });
     }
 
-    fn open_output(
-        &mut self,
-        _buffer_ms: u32,
-        make: &mut dyn FnMut(StreamFormat) -> audio::RenderCallback,
-    ) -> Result<Box<dyn audio::OpenStream>, audio::AudioError> {
-        let render = make(StreamFormat { rate: 44_100, channels: 2 });
-        *self.out.lock().unwrap() = self.capture.take().map(|capture| (capture, render));
-        Ok(Box::new(Nothing))
+    fn open_output(&mut self, _buffer_ms: u32, opening: Opening<audio::RenderCallback>) {
+        opening.finish(|make| {
+            let render = make(StreamFormat { rate: 44_100, channels: 2 });
+            *self.out.lock().unwrap() = self.capture.take().map(|capture| (capture, render));
+            Ok(Box::new(Nothing))
+        });
     }
 
     fn poll(&mut self) -> Option<audio::BackendEvent> {

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "tests")]
 
 use audio::{
-    AudioError, BackendEvent, Command, Direction, Dsp, EchoMode, Event, FakeDevices, Loudness, Segment, StreamFormat,
-    WavSource, level_of, read_wav, write_wav,
+    AudioError, BackendEvent, Capture, Command, Direction, Dsp, EchoMode, Event, FakeDevices, Loudness, Segment,
+    StreamFormat, WavSource, level_of, read_wav, write_wav,
 };
 use protocol::Pcm16;
 
@@ -242,15 +242,48 @@ fn a_device_that_is_gone_is_said_once_and_used_again_when_it_is_back() {
         rig.events.clear();
         // Two steps of 5 ms a tick.
         (0..50).for_each(|_| rig.tick(0.0));
-        assert!(rig.events.contains(&Event::DeviceReady { direction }), "within half a second");
+        assert!(rig.events.contains(&Event::DeviceReady { direction, name: None }), "within half a second");
         rig.send(Command::Mic { open: false });
         rig.devices.unplug(direction);
         rig.events.clear();
         rig.devices.plug_in(direction);
         (0..200).for_each(|_| rig.tick(0.0));
-        let woken = rig.events.iter().any(|e| matches!(e, Event::DeviceReady { direction: Direction::Input }));
+        let woken = rig.events.iter().any(|e| matches!(e, Event::DeviceReady { direction: Direction::Input, .. }));
         assert!(!woken, "a microphone that nobody wants stays closed");
     }
+}
+
+#[test]
+fn a_microphone_that_gives_zeros_or_nothing_is_noticed_within_two_seconds() {
+    let mut rig = Rig::new(48_000, 1);
+    let captures = |rig: &Rig| -> Vec<Capture> {
+        rig.events.iter().filter_map(|e| if let Event::Capture(c) = e { Some(*c) } else { None }).collect()
+    };
+    (0..201).for_each(|_| rig.tick(0.0));
+    assert_eq!(captures(&rig), [Capture::Zeros]);
+    rig.tick(0.001);
+    assert_eq!(captures(&rig), [Capture::Zeros, Capture::Sound]);
+    // Two steps of 5 ms each, and no frame.
+    let events = &mut rig.events;
+    (0..400).for_each(|_| rig.dsp.step(&mut |e| events.push(e)));
+    assert_eq!(captures(&rig), [Capture::Zeros, Capture::Sound, Capture::Nothing]);
+    rig.tick(0.001);
+    assert_eq!(captures(&rig).last(), Some(&Capture::Sound));
+}
+
+#[test]
+fn another_default_device_is_used_from_the_same_sample() {
+    let mut rig = Rig::new(48_000, 1);
+    rig.play(1, 1000);
+    rig.send(Command::EndSegment { segment: Segment(1) });
+    (0..40).for_each(|_| rig.tick(0.0));
+    rig.events.retain(|e| !matches!(e, Event::DeviceReady { .. }));
+    rig.devices.say(BackendEvent::DefaultChanged(Direction::Output));
+    rig.devices.say(BackendEvent::DefaultChanged(Direction::Input));
+    (0..80).for_each(|_| rig.tick(0.0));
+    assert_eq!(rig.heard(1), Pcm16::frames_in(1000));
+    let ready = rig.events.iter().filter(|e| matches!(e, Event::DeviceReady { .. })).count();
+    assert_eq!(ready, 2);
 }
 
 #[test]

@@ -15,19 +15,12 @@ const LIMIT: Duration = Duration::from_secs(180);
 struct Silence;
 
 impl Backend for Silence {
-    fn open_input(
-        &mut self,
-        _make: &mut dyn FnMut(audio::StreamFormat) -> audio::CaptureCallback,
-    ) -> Result<Box<dyn audio::OpenStream>, AudioError> {
-        Err(AudioError::NoDevice(Direction::Input))
+    fn open_input(&mut self, opening: audio::Opening<audio::CaptureCallback>) {
+        opening.finish(|_| Err(AudioError::NoDevice(Direction::Input)));
     }
 
-    fn open_output(
-        &mut self,
-        _buffer_ms: u32,
-        _make: &mut dyn FnMut(audio::StreamFormat) -> audio::RenderCallback,
-    ) -> Result<Box<dyn audio::OpenStream>, AudioError> {
-        Err(AudioError::NoDevice(Direction::Output))
+    fn open_output(&mut self, _buffer_ms: u32, opening: audio::Opening<audio::RenderCallback>) {
+        opening.finish(|_| Err(AudioError::NoDevice(Direction::Output)));
     }
 
     fn poll(&mut self) -> Option<audio::BackendEvent> {

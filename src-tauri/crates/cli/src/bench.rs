@@ -1,6 +1,7 @@
 //! Latency from the end of a question to the first sound of its answer, beside a plain stitched run of the same models;
 //! memory; and a long conversation, in which nothing may drift, grow or stutter.
 
+mod echo;
 mod memory;
 mod soak;
 mod wire;
@@ -51,6 +52,9 @@ pub(crate) struct Args {
     /// Instead, measure what the client itself costs, without models.
     #[arg(long)]
     wire: bool,
+    /// Instead, measure in simulated rooms how well echo is told from the user.
+    #[arg(long)]
+    echo: bool,
 }
 
 /// When the steps of one turn happened, in milliseconds after the question's last sample.
@@ -66,6 +70,7 @@ pub(crate) fn bench(args: &Args, json: bool) -> Exit {
     let measured = match args.soak {
         Some(minutes) => soak::soak(minutes.max(1), json),
         None if args.wire => wire::wire(json),
+        None if args.echo => echo::echo(json),
         None => measure(args.turns.max(1), json),
     };
     match measured {

@@ -2,14 +2,18 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{Receiver, TryRecvError, channel},
+    },
 };
 
 use protocol::{Pcm16, SAMPLE_RATE};
 
 use super::{Dsp, Event, Segment};
 use crate::{
-    Direction, INSIDE_RATE, OpenStream, Resampler, level_of,
+    AudioError, Direction, INSIDE_RATE, OpenStream, Opening, Resampler, level_of,
     limiter::Limiter,
     render::{Mark, RenderCallback, RenderEnds, RenderShared, Report},
 };
@@ -31,6 +35,13 @@ pub(super) struct Output {
     reference: Vec<f32>,
     /// To the rate of the canceller.
     to_inside: Resampler,
+}
+
+/// A speaker that is being opened.
+pub(super) struct OpeningOutput {
+    opened: Receiver<Result<Box<dyn OpenStream>, AudioError>>,
+    made: Receiver<(RenderEnds, u32)>,
+    shared: Arc<RenderShared>,
 }
 
 /// Audio of one segment that has not been heard. It is kept until then, so that a stream that is opened anew goes on
@@ -76,14 +87,27 @@ impl Dsp {
         let shared = Arc::new(RenderShared::default());
         shared.generation.store(self.generation, Ordering::Release);
         shared.loudness.store(self.loudness as u8, Ordering::Release);
-        let mut made = None;
-        let opened = self.backend.open_output(self.buffer_ms, &mut |format| {
-            let (callback, ends) = RenderCallback::new(format.rate, Arc::clone(&shared));
-            made = Some((ends, format.rate));
+        let seen = Arc::clone(&shared);
+        let (tell, made) = channel();
+        let (opening, opened) = Opening::new(move |format| {
+            let (callback, ends) = RenderCallback::new(format.rate, seen);
+            let _ = tell.send((ends, format.rate));
             callback
         });
-        match (opened, made) {
-            (Ok(stream), Some((ends, rate))) => {
+        self.backend.open_output(self.buffer_ms, opening);
+        self.opening_output = Some(OpeningOutput { opened, made, shared });
+        self.finish_output(emit);
+    }
+
+    /// Takes the speaker that has been opened meanwhile.
+    pub(super) fn finish_output(&mut self, emit: &mut dyn FnMut(Event)) {
+        let Some(OpeningOutput { opened, made, shared }) = self.opening_output.take() else { return };
+        match opened.try_recv().map(|opened| (opened, made.try_recv().ok())) {
+            Err(TryRecvError::Empty) => self.opening_output = Some(OpeningOutput { opened, made, shared }),
+            Ok((Ok(stream), Some((ends, rate)))) => {
+                shared.generation.store(self.generation, Ordering::Release);
+                shared.loudness.store(self.loudness as u8, Ordering::Release);
+                let name = stream.name();
                 self.output = Some(Output {
                     _stream: stream,
                     rate,
@@ -96,15 +120,20 @@ impl Dsp {
                     reference: Vec::with_capacity(rate as usize),
                     to_inside: Resampler::new(rate, INSIDE_RATE),
                 });
-                self.handle_opened(Direction::Output, emit);
+                self.handle_opened(Direction::Output, name, emit);
             }
-            (Err(error), _) => {
-                // Nobody will hear it; what cannot be heard must not be waited for.
-                self.queue.clear();
-                self.handle_missing(Direction::Output, error, emit);
+            Ok((Err(error), _)) => self.give_up_output(error, emit),
+            Ok((Ok(_), None)) | Err(TryRecvError::Disconnected) => {
+                let error = AudioError::Failed(Direction::Output, "the driver gave no stream".into());
+                self.give_up_output(error, emit);
             }
-            (Ok(_), None) => {}
         }
+    }
+
+    fn give_up_output(&mut self, error: AudioError, emit: &mut dyn FnMut(Event)) {
+        // Nobody will hear it; what cannot be heard must not be waited for.
+        self.queue.clear();
+        self.handle_missing(Direction::Output, error, emit);
     }
 
     /// Closes the stream and tells its last reports. What it has not played is queued again.

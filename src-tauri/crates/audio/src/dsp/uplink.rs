@@ -3,13 +3,16 @@
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
+    mpsc::{Receiver, TryRecvError, channel},
 };
 
 use protocol::{Pcm16, SAMPLE_RATE};
 use rtrb::Consumer;
 
-use super::{Dsp, Event};
-use crate::{BLOCK, CaptureCallback, Dbfs, Direction, INSIDE_RATE, OpenStream, Resampler, level_of};
+use super::{Capture, Dsp, Event};
+use crate::{
+    AudioError, BLOCK, CaptureCallback, Dbfs, Direction, INSIDE_RATE, OpenStream, Opening, Resampler, level_of,
+};
 
 /// Frames at 24 kHz in one chunk for the wire: 20 ms.
 const CHUNK: usize = 480;
@@ -17,6 +20,10 @@ const CHUNK: usize = 480;
 const CHUNKS_PER_LEVEL: u32 = 2;
 /// Chunks between two reports of the canceller: twice a second.
 const CHUNKS_PER_HEALTH: u32 = 25;
+/// Seconds of zeros that no microphone gives: its own noise is more.
+const ZEROS_S: u64 = 2;
+/// Steps without a frame after which none will come: two seconds.
+const IDLE_STEPS: u32 = 400;
 /// A speaker that is quieter makes no echo to speak of.
 const AUDIBLE: Dbfs = Dbfs(-60.0);
 
@@ -25,6 +32,11 @@ pub(super) struct Input {
     ring: Consumer<f32>,
     dropped: Arc<AtomicU64>,
     dropped_told: u64,
+    rate: u32,
+    /// Frames of zeros in a row, and steps without any frame.
+    zeros: u64,
+    idle: u32,
+    told: Capture,
     to_inside: Resampler,
     to_wire: Resampler,
     raw: Vec<f32>,
@@ -32,34 +44,80 @@ pub(super) struct Input {
     wire: Vec<f32>,
 }
 
+/// A microphone that is being opened.
+pub(super) struct OpeningInput {
+    opened: Receiver<Result<Box<dyn OpenStream>, AudioError>>,
+    made: Receiver<(Consumer<f32>, u32)>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Input {
+    /// Returns what the microphone gives if that is not what it gave before.
+    fn change(&mut self) -> Option<Capture> {
+        self.idle = if self.raw.is_empty() { self.idle + 1 } else { 0 };
+        let silent = self.raw.iter().all(|s| *s == 0.0);
+        self.zeros = if silent { self.zeros + self.raw.len() as u64 } else { 0 };
+        let now = match () {
+            () if self.idle >= IDLE_STEPS => Capture::Nothing,
+            () if self.zeros >= u64::from(self.rate) * ZEROS_S => Capture::Zeros,
+            // An idle stream that delivers nothing has not proved that it delivers sound.
+            () if self.raw.is_empty() => self.told,
+            () if silent => match self.told {
+                Capture::Nothing => Capture::Sound,
+                told @ (Capture::Sound | Capture::Zeros) => told,
+            },
+            () => Capture::Sound,
+        };
+        (std::mem::replace(&mut self.told, now) != now).then_some(now)
+    }
+}
+
 impl Dsp {
     pub(super) fn open_input(&mut self, emit: &mut dyn FnMut(Event)) {
         let dropped = Arc::new(AtomicU64::new(0));
-        let mut made = None;
-        let opened = self.backend.open_input(&mut |format| {
+        let counted = Arc::clone(&dropped);
+        let (tell, made) = channel();
+        let (opening, opened) = Opening::new(move |format| {
             // Two seconds: an idle PulseAudio null source may deliver as much at once.
             let (producer, ring) = rtrb::RingBuffer::new(format.rate as usize * 2);
-            made = Some((ring, format.rate));
-            CaptureCallback::new(producer, Arc::clone(&dropped))
+            let _ = tell.send((ring, format.rate));
+            CaptureCallback::new(producer, counted)
         });
-        match (opened, made) {
-            (Ok(stream), Some((ring, rate))) => {
+        self.backend.open_input(opening);
+        self.opening_input = Some(OpeningInput { opened, made, dropped });
+        self.finish_input(emit);
+    }
+
+    /// Takes the microphone that has been opened meanwhile.
+    pub(super) fn finish_input(&mut self, emit: &mut dyn FnMut(Event)) {
+        let Some(OpeningInput { opened, made, dropped }) = self.opening_input.take() else { return };
+        match opened.try_recv().map(|opened| (opened, made.try_recv().ok())) {
+            Err(TryRecvError::Empty) => self.opening_input = Some(OpeningInput { opened, made, dropped }),
+            Ok((Ok(stream), Some((ring, rate)))) => {
+                let name = stream.name();
                 self.input = Some(Input {
                     _stream: stream,
                     ring,
                     dropped,
                     dropped_told: 0,
+                    rate,
+                    zeros: 0,
+                    idle: 0,
+                    told: Capture::Sound,
                     to_inside: Resampler::new(rate, INSIDE_RATE),
                     to_wire: Resampler::new(INSIDE_RATE, SAMPLE_RATE),
                     raw: Vec::with_capacity(rate as usize),
                     inside: Vec::with_capacity(INSIDE_RATE as usize),
                     wire: Vec::with_capacity(SAMPLE_RATE as usize),
                 });
-                self.handle_opened(Direction::Input, emit);
+                self.handle_opened(Direction::Input, name, emit);
                 emit(Event::MicDelay { ms: self.echo.delay_ms() });
             }
-            (Err(error), _) => self.handle_missing(Direction::Input, error, emit),
-            (Ok(_), None) => {}
+            Ok((Err(error), _)) => self.handle_missing(Direction::Input, error, emit),
+            Ok((Ok(_), None)) | Err(TryRecvError::Disconnected) => {
+                let error = AudioError::Failed(Direction::Input, "the driver gave no stream".into());
+                self.handle_missing(Direction::Input, error, emit);
+            }
         }
     }
 
@@ -68,6 +126,9 @@ impl Dsp {
         let count = input.ring.slots();
         if let Ok(chunk) = input.ring.read_chunk(count) {
             input.raw.extend(chunk);
+        }
+        if let Some(capture) = input.change() {
+            emit(Event::Capture(capture));
         }
         input.to_inside.push(&input.raw, &mut input.inside);
         input.raw.clear();

@@ -31,10 +31,20 @@ pub struct Outcome {
     pub enhancement_db: f32,
     /// The same in the first second.
     pub first_db: f32,
+    /// How much quieter the user left than he came, while both spoke.
+    pub user_lost_db: f32,
 }
 
 /// Lets the assistant speak, and the user at times, in a room, through the whole pipeline, block by block.
-pub fn talk(conditions: Conditions, mode: EchoMode, assistant: &Pcm16, user: &[(u32, Pcm16)]) -> Outcome {
+///
+/// `over` is how loud the assistant speaks where the user may be speaking too.
+pub fn talk(
+    conditions: Conditions,
+    mode: EchoMode,
+    over: Loudness,
+    assistant: &Pcm16,
+    user: &[(u32, Pcm16)],
+) -> Outcome {
     let assistant = levelled(assistant, ASSISTANT_DBFS);
     let mut room = Room::new(conditions, &inside(&assistant), USER_DBFS);
     let blocks = assistant.0.len() / 240;
@@ -60,6 +70,7 @@ pub fn talk(conditions: Conditions, mode: EchoMode, assistant: &Pcm16, user: &[(
     let mut outcome = Outcome { found_ms: vec![None; spoken.len()], ..Outcome::default() };
     let mut ducked: Option<u32> = None;
     let (mut before, mut after) = (Vec::new(), Vec::new());
+    let (mut said, mut left) = (0.0, 0.0);
     for block in 0..blocks {
         dsp.step(&mut |e| events.push(e));
         let played = devices.tick(&heard, BLOCK);
@@ -72,10 +83,16 @@ pub fn talk(conditions: Conditions, mode: EchoMode, assistant: &Pcm16, user: &[(
         for event in std::mem::take(&mut events) {
             match event {
                 Event::Mic(pcm) if user.is_none() => after.push((block, pcm)),
+                Event::Mic(pcm) => {
+                    left += pcm.0.iter().map(|s| (f64::from(*s) / 32768.0).powi(2)).sum::<f64>() / pcm.0.len() as f64;
+                    // A chunk is two blocks.
+                    let spoken = &near[(block - 1) * BLOCK..(block + 1) * BLOCK];
+                    said += spoken.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / spoken.len() as f64;
+                }
                 Event::Voice(Voice::Onset) => {
                     outcome.onsets += u32::from(user.is_none());
                     ducked = Some(0);
-                    dsp.handle(Command::Loudness(Loudness::Soft), &mut |_| {});
+                    dsp.handle(Command::Loudness(over), &mut |_| {});
                 }
                 Event::Voice(Voice::Confirmed) => {
                     ducked = None;
@@ -88,8 +105,7 @@ pub fn talk(conditions: Conditions, mode: EchoMode, assistant: &Pcm16, user: &[(
                     }
                 }
                 Event::Voice(Voice::Over) => ducked = Some(DUCKED_BLOCKS),
-                Event::Mic(_)
-                | Event::MicDelay { .. }
+                Event::MicDelay { .. }
                 | Event::Echo(_)
                 | Event::Heard { .. }
                 | Event::Flushed { .. }
@@ -98,6 +114,7 @@ pub fn talk(conditions: Conditions, mode: EchoMode, assistant: &Pcm16, user: &[(
                 | Event::Overrun { .. }
                 | Event::DeviceFailed { .. }
                 | Event::DeviceReady { .. }
+                | Event::Capture(_)
                 | Event::InputEnded => {}
             }
         }
@@ -128,6 +145,7 @@ pub fn talk(conditions: Conditions, mode: EchoMode, assistant: &Pcm16, user: &[(
     };
     outcome.enhancement_db = power(LEARNT_BLOCKS..blocks);
     outcome.first_db = power(0..100);
+    outcome.user_lost_db = if left > 0.0 { (10.0 * (said / left).log10()) as f32 } else { 0.0 };
     outcome
 }
 
