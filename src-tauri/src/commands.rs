@@ -5,10 +5,10 @@ use std::sync::PoisonError;
 use assistant::{Keep, KeyState, ProbeReport, Server, compose, prelude::*, probe};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use tauri::{State, ipc::Channel};
+use tauri::{AppHandle, State, ipc::Channel};
 use ts_rs::TS;
 
-use crate::{desktop, desktop::Desktop, view_channel::Window};
+use crate::{desktop, desktop::Desktop, talk_key, view_channel::Window};
 
 /// Why a command failed, for the page to show.
 #[derive(Debug, Serialize, TS)]
@@ -123,7 +123,11 @@ pub(crate) fn settings(desktop: State<'_, Desktop>) -> Settings {
 }
 
 #[tauri::command]
-pub(crate) async fn apply_settings(desktop: State<'_, Desktop>, mut settings: Settings) -> Result<(), CommandError> {
+pub(crate) async fn apply_settings(
+    app: AppHandle,
+    desktop: State<'_, Desktop>,
+    mut settings: Settings,
+) -> Result<(), CommandError> {
     let before = {
         let mut held = desktop.settings.lock().unwrap_or_else(PoisonError::into_inner);
         // What probes have found is not the page's to forget.
@@ -135,6 +139,14 @@ pub(crate) async fn apply_settings(desktop: State<'_, Desktop>, mut settings: Se
     if (&before.input_device, &before.output_device) != (&settings.input_device, &settings.output_device) {
         let (input, output) = (settings.input_device.clone(), settings.output_device.clone());
         desktop.assistant.use_devices(Box::new(move || Box::new(CpalBackend::new(input, output)))).await;
+    }
+    if before.shortcut != settings.shortcut {
+        let wrong = talk_key::listen(&app, settings.shortcut.as_deref()).err();
+        let assistant = &desktop.assistant;
+        match wrong {
+            Some(words) => assistant.notify("shortcut", Severity::Warning, words, NoticeAction::Dismiss).await,
+            None => assistant.notice_gone("shortcut").await,
+        }
     }
     if before.echo != settings.echo {
         desktop.assistant.cancel_echo(compose::echo(&settings)).await;
@@ -202,7 +214,7 @@ pub(crate) async fn clear_key(desktop: State<'_, Desktop>, account: String) -> R
 
 /// Tries the chosen server, and goes by what was found from then on.
 #[tauri::command]
-pub(crate) async fn probe_server(desktop: State<'_, Desktop>) -> Result<ProbeReport, CommandError> {
+pub(crate) async fn probe_server(app: AppHandle, desktop: State<'_, Desktop>) -> Result<ProbeReport, CommandError> {
     let settings = desktop.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let server = desktop::server(&settings, &desktop.paths, &desktop.vault)?;
     let (Server::WebSocket(remote), EngineChoice::Server { url, .. }) = (server, settings.engine) else {
@@ -212,7 +224,7 @@ pub(crate) async fn probe_server(desktop: State<'_, Desktop>) -> Result<ProbeRep
     if let Some(found) = &report.found {
         let mut settings = desktop.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
         settings.found.insert(url, found.clone());
-        apply_settings(desktop, settings).await?;
+        apply_settings(app, desktop, settings).await?;
     }
     Ok(report)
 }

@@ -1,12 +1,16 @@
 //! The app's life: settings, assistant, window, tray.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use assistant::{Assistant, Server, Setup, Vault, compose, prelude::*};
 use tauri::{AppHandle, Manager, RunEvent, WebviewWindowBuilder, WindowEvent};
 
-use crate::{commands, tray, view_channel};
+use crate::{
+    commands,
+    talk_key::{self, Held, Order},
+    tray, view_channel,
+};
 
 /// What the commands share. The settings' one owner on this side of the channel.
 pub(crate) struct Desktop {
@@ -20,7 +24,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("Failed to start the runtime")?;
     tauri::async_runtime::set(runtime.handle().clone());
     let app = tauri::Builder::default()
-        .plugin(tauri_plugin_single_instance::init(|app, _, _| show(app)))
+        .plugin(tauri_plugin_single_instance::init(|app, args, _| match Order::among(&args) {
+            Some(order) => order.carry_out(app),
+            None => show(app),
+        }))
+        .plugin(tauri_plugin_global_shortcut::Builder::new().build())
         .invoke_handler(tauri::generate_handler![
             commands::subscribe,
             commands::act,
@@ -43,9 +51,15 @@ pub(crate) fn run() -> anyhow::Result<()> {
             }
         })
         .setup(|app| {
-            let (desktop, unreadable) = tauri::async_runtime::block_on(async { compose() })?;
+            let (desktop, mut unreadable) = tauri::async_runtime::block_on(async { compose() })?;
             let assistant = desktop.assistant.clone();
+            let shortcut = desktop.settings.lock().unwrap_or_else(PoisonError::into_inner).shortcut.clone();
             app.manage(desktop);
+            app.manage(Held::default());
+            unreadable.extend(talk_key::listen(app.handle(), shortcut.as_deref()).err());
+            if let Some(order) = Order::among(&std::env::args().collect::<Vec<_>>()) {
+                order.carry_out(app.handle());
+            }
             app.manage(view_channel::Window::default());
             let config = app.config().app.windows.first().cloned().context("The configuration has no window")?;
             WebviewWindowBuilder::from_config(app.handle(), &config)?

@@ -3,6 +3,7 @@
 mod bindings;
 mod commands;
 mod desktop;
+mod talk_key;
 mod tray;
 mod view_channel;
 

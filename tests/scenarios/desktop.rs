@@ -228,6 +228,39 @@ async fn the_minimal_client_hears_answers_and_is_a_page_long() {
     recording.stop();
 }
 
+#[tokio::test]
+#[ignore = "needs a desktop"]
+async fn the_talk_key_is_heard_anywhere_on_the_desktop_and_by_starting_the_program_once_more() {
+    let home = tempfile::tempdir().unwrap();
+    let settings = r#"{ "version": 1, "turns": "pushToTalk", "shortcut": "Ctrl+Alt+Space" }"#;
+    std::fs::write(home.path().join("settings.json"), settings).unwrap();
+    let window = Window::open(home.path()).await;
+    let is = |down: bool| format!("return document.querySelector('[data-test=hold]')?.ariaPressed === '{down}'");
+    window.until(LIMIT, "the talk key", &is(false)).await;
+    let keyboard = |what: &str| {
+        let pressed = Command::new("xdotool").args([what, "ctrl+alt+space"]).status();
+        assert!(pressed.expect("xdotool is installed by `cargo xtask test`").success());
+    };
+    // Without the keyboard: the window is iconified.
+    let found = Command::new("xdotool").args(["search", "--onlyvisible", "--name", "^Vivavoce$"]).output().unwrap();
+    let id = String::from_utf8(found.stdout).unwrap();
+    assert!(Command::new("xdotool").args(["windowminimize", id.trim()]).status().unwrap().success());
+    keyboard("keydown");
+    window.until(LIMIT, "the key pressed", &is(true)).await;
+    keyboard("keyup");
+    window.until(LIMIT, "the key let go", &is(false)).await;
+
+    let order = |order: &str| {
+        let started = Command::new(program("vivavoce")).arg(order).env("VIVAVOCE_HOME", home.path()).status();
+        assert!(started.unwrap().success(), "{order}");
+    };
+    for (given, down) in [("--ptt-down", true), ("--ptt-up", false), ("--ptt-toggle", true), ("--ptt-toggle", false)] {
+        order(given);
+        window.until(LIMIT, given, &is(down)).await;
+    }
+    window.close().await;
+}
+
 async fn eventually(what: &str, holds: impl Fn() -> bool) {
     let due = tokio::time::Instant::now() + LIMIT;
     while !holds() {

@@ -40,6 +40,7 @@ export const strings = {
   holdToTalk: 'Hold to talk', holding: 'Let go when you have finished',
   engine: 'Who answers', engines: { onDevice: 'This device', server: 'A Realtime server', stitched: 'Three steps (write down, answer, read aloud)' },
   provider: 'Server', address: 'Address', model: 'Model', defaultModel: 'the server’s own', lowBandwidth: 'Low bandwidth (telephone quality)',
+  shortcut: 'Talk key everywhere', shortcutNone: 'as Ctrl+Alt+Space',
   language: 'You speak', anyLanguage: 'Any language',
   quiet: 'End a silent talk', quietAfter: (minutes: number) => (minutes ? `After ${minutes} minutes` : 'Never'),
   turns: 'Turns', turnChoices: { semantic: 'When you have finished', patient: 'When you have surely finished', silence: 'After a silence', pushToTalk: 'With the talk key' } satisfies Record<TurnChoice, string>,

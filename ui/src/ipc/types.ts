@@ -336,6 +336,10 @@ echo: EchoChoice,
  */
 interrupt: InterruptChoice, 
 /**
+ * Talk key anywhere on the desktop, as `Ctrl+Alt+Space`; none where it is not wanted.
+ */
+shortcut: string | null, 
+/**
  * What the user speaks, by its ISO-639-1 code, for servers that write it down; they find out where none is chosen.
  */
 language: string | null, 

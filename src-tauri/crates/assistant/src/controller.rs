@@ -83,6 +83,7 @@ enum Request {
     Devices(Box<dyn FnOnce() -> Box<dyn Backend> + Send>),
     Echo(EchoMode),
     Notify(NoticeView),
+    Unnotify(String),
     InstallModels(Vec<String>),
     CancelInstall,
     Subscribe(oneshot::Sender<(View, Vec<ModelView>, mpsc::Receiver<ViewEvent>)>),
@@ -124,6 +125,11 @@ impl Assistant {
     /// Says something that the program around the conversation has found.
     pub async fn notify(&self, id: &str, severity: Severity, text: String, action: NoticeAction) {
         let _ = self.requests.send(Request::Notify(NoticeView { id: id.into(), severity, text, action })).await;
+    }
+
+    /// What an earlier notice said is so no more.
+    pub async fn notice_gone(&self, id: &str) {
+        let _ = self.requests.send(Request::Unnotify(id.into())).await;
     }
 
     /// Fetches models by name; progress comes as view events.
@@ -240,6 +246,7 @@ impl Controller {
                 self.audio.send(Command::Echo(mode));
             }
             Request::Notify(notice) => self.step(Input::Notice(notice)),
+            Request::Unnotify(id) => self.step(Input::NoticeGone { id }),
             Request::InstallModels(ids) => {
                 if let Some(folder) = &self.models
                     && self.installing.is_none()

@@ -164,6 +164,8 @@ pub struct Settings {
     pub echo: EchoChoice,
     /// What ends an answer that is spoken.
     pub interrupt: InterruptChoice,
+    /// Talk key anywhere on the desktop, as `Ctrl+Alt+Space`; none where it is not wanted.
+    pub shortcut: Option<String>,
     /// What the user speaks, by its ISO-639-1 code, for servers that write it down; they find out where none is chosen.
     pub language: Option<String>,
     /// Minutes after which a talk with a server ends in which nobody says anything; 0 for never.
@@ -187,6 +189,7 @@ impl Default for Settings {
             turns: TurnChoice::default(),
             echo: EchoChoice::default(),
             interrupt: InterruptChoice::default(),
+            shortcut: None,
             language: None,
             quiet_minutes: 15,
             found: BTreeMap::new(),

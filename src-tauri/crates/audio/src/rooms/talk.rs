@@ -25,6 +25,8 @@ pub struct Outcome {
     pub onsets: u32,
     /// How often its own voice was taken for the user's.
     pub false_alarms: u32,
+    /// For each time that the user spoke: until the assistant spoke softer.
+    pub soft_ms: Vec<Option<u32>>,
     /// For each time that the user spoke: until it was found.
     pub found_ms: Vec<Option<u32>>,
     /// By how much the echo was made quieter once the room was known, while the user was silent.
@@ -67,7 +69,8 @@ pub fn talk(
     dsp.handle(Command::Mic { open: true }, &mut |e| events.push(e));
     dsp.handle(Command::Play { segment: Segment(1), pcm: assistant }, &mut |e| events.push(e));
     let mut heard = vec![0.0; BLOCK];
-    let mut outcome = Outcome { found_ms: vec![None; spoken.len()], ..Outcome::default() };
+    let mut outcome =
+        Outcome { found_ms: vec![None; spoken.len()], soft_ms: vec![None; spoken.len()], ..Outcome::default() };
     let mut ducked: Option<u32> = None;
     let (mut before, mut after) = (Vec::new(), Vec::new());
     let (mut said, mut left) = (0.0, 0.0);
@@ -90,7 +93,13 @@ pub fn talk(
                     said += spoken.iter().map(|s| f64::from(*s).powi(2)).sum::<f64>() / spoken.len() as f64;
                 }
                 Event::Voice(Voice::Onset) => {
-                    outcome.onsets += u32::from(user.is_none());
+                    match user {
+                        None => outcome.onsets += 1,
+                        Some(nth) => {
+                            let ms = (block - spoken[nth].0) as u32 * 10;
+                            outcome.soft_ms[nth].get_or_insert(ms);
+                        }
+                    }
                     ducked = Some(0);
                     dsp.handle(Command::Loudness(over), &mut |_| {});
                 }

@@ -50,8 +50,8 @@ pub(super) fn echo(json: bool) -> io::Result<()> {
     ];
     let scenes = VOICES.iter().map(|(assistant, user)| scene(assistant, user)).collect::<io::Result<Vec<_>>>()?;
     let head = format!(
-        "{:<34} {:>6} {:>6} {:>7} {:>6} {:>7} {:>6} {:>6} {:>6} {:>6}",
-        "room", "dB", "dB 1s", "alone", "onsets", "alarms", "missed", "p50", "p95", "lost"
+        "{:<34} {:>6} {:>6} {:>7} {:>6} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6}",
+        "room", "dB", "dB 1s", "alone", "onsets", "alarms", "missed", "soft", "p50", "p95", "lost"
     );
     say(json, &head, &json!({}));
     let mut all = Total::default();
@@ -73,7 +73,7 @@ pub(super) fn echo(json: bool) -> io::Result<()> {
     }
     none.print("living room, nothing cancelled", json);
     let notes = "dB: echo return loss enhancement once the room is known, and in the first second; alone: seconds in which the \
-                 assistant spoke alone; onsets: played softer for a moment; alarms: taken for the user; p50, p95: \
+                 assistant spoke alone; onsets: played softer for a moment; alarms: taken for the user; soft: milliseconds until it plays softer, half of the time; p50, p95: \
                  milliseconds until the user is known to speak; lost: dB of the user while both speak.";
     say(json, notes, &json!({}));
     Ok(())
@@ -103,6 +103,7 @@ struct Total {
     onsets: u32,
     alarms: u32,
     missed: usize,
+    soft: Vec<i64>,
     found: Vec<i64>,
 }
 
@@ -117,6 +118,7 @@ impl Total {
             onsets: outcome.onsets,
             alarms: outcome.false_alarms,
             missed: outcome.found_ms.iter().filter(|found| found.is_none()).count(),
+            soft: outcome.soft_ms.iter().flatten().map(|ms| i64::from(*ms)).collect(),
             found: outcome.found_ms.iter().flatten().map(|ms| i64::from(*ms)).collect(),
         });
     }
@@ -130,19 +132,21 @@ impl Total {
         self.onsets += other.onsets;
         self.alarms += other.alarms;
         self.missed += other.missed;
+        self.soft.extend(other.soft);
         self.found.extend(other.found);
     }
 
     fn print(&self, name: &str, json: bool) {
         let mean = |sum: f32| sum / self.runs.max(1.0);
         let (known, first, lost) = (mean(self.known_db), mean(self.first_db), mean(self.lost_db));
+        let soft = percentile(&self.soft, 50);
         let (p50, p95) = (percentile(&self.found, 50), percentile(&self.found, 95));
         let words = format!(
-            "{name:<34} {known:>6.1} {first:>6.1} {:>7.0} {:>6} {:>7} {:>6} {p50:>6} {p95:>6} {lost:>6.1}",
+            "{name:<34} {known:>6.1} {first:>6.1} {:>7.0} {:>6} {:>7} {:>6} {soft:>6} {p50:>6} {p95:>6} {lost:>6.1}",
             self.alone_s, self.onsets, self.alarms, self.missed
         );
         let value = json!({ "room": name, "enhancementDb": known, "firstSecondDb": first, "aloneS": self.alone_s,
-            "onsets": self.onsets, "falseAlarms": self.alarms, "missed": self.missed, "p50Ms": p50, "p95Ms": p95,
+            "onsets": self.onsets, "falseAlarms": self.alarms, "missed": self.missed, "softP50Ms": soft, "p50Ms": p50, "p95Ms": p95,
             "userLostDb": lost });
         say(json, &words, &value);
     }
