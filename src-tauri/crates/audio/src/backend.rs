@@ -65,25 +65,23 @@ pub trait OpenStream: Send {
     }
 }
 
+/// What became of an [`Opening`].
+pub type Opened = Result<Box<dyn OpenStream>, AudioError>;
+
 /// A stream that is to be opened: what builds its callback, and who waits for it.
 pub struct Opening<C> {
     make: Box<dyn FnOnce(StreamFormat) -> C + Send>,
-    answer: Sender<Result<Box<dyn OpenStream>, AudioError>>,
+    answer: Sender<Opened>,
 }
 
 impl<C> Opening<C> {
-    pub(crate) fn new(
-        make: impl FnOnce(StreamFormat) -> C + Send + 'static,
-    ) -> (Self, Receiver<Result<Box<dyn OpenStream>, AudioError>>) {
+    pub(crate) fn new(make: impl FnOnce(StreamFormat) -> C + Send + 'static) -> (Self, Receiver<Opened>) {
         let (answer, opened) = channel();
         (Self { make: Box::new(make), answer }, opened)
     }
 
     /// Opens it, on this thread; `open` is given what builds the callback once the format is known.
-    pub fn finish(
-        self,
-        open: impl FnOnce(Box<dyn FnOnce(StreamFormat) -> C + Send>) -> Result<Box<dyn OpenStream>, AudioError>,
-    ) {
+    pub fn finish(self, open: impl FnOnce(Box<dyn FnOnce(StreamFormat) -> C + Send>) -> Opened) {
         // Nobody may wait any more; the stream ends with the answer then.
         let _ = self.answer.send(open(self.make));
     }

@@ -12,7 +12,8 @@ use cpal::{
 };
 
 use crate::{
-    AudioError, Backend, BackendEvent, CaptureCallback, Direction, OpenStream, Opening, RenderCallback, StreamFormat,
+    AudioError, Backend, BackendEvent, CaptureCallback, Direction, OpenStream, Opened, Opening, RenderCallback,
+    StreamFormat,
 };
 
 /// How often the default devices are looked at: a new one is used within half a second.
@@ -167,7 +168,7 @@ fn open_input(
     wanted: Option<&str>,
     say: Sender<BackendEvent>,
     make: impl FnOnce(StreamFormat) -> CaptureCallback,
-) -> Result<Box<dyn OpenStream>, AudioError> {
+) -> Opened {
     let direction = Direction::Input;
     let host = host();
     let device = find(&host, direction, wanted)?;
@@ -196,7 +197,7 @@ fn open_output(
     buffer_ms: u32,
     say: Sender<BackendEvent>,
     make: impl FnOnce(StreamFormat) -> RenderCallback,
-) -> Result<Box<dyn OpenStream>, AudioError> {
+) -> Opened {
     let direction = Direction::Output;
     let host = host();
     let device = find(&host, direction, wanted)?;

@@ -20,7 +20,7 @@ pub mod rooms;
 mod thread;
 mod wav;
 
-pub use backend::{AudioError, Backend, BackendEvent, Direction, OpenStream, Opening, StreamFormat};
+pub use backend::{AudioError, Backend, BackendEvent, Direction, OpenStream, Opened, Opening, StreamFormat};
 pub use capture::CaptureCallback;
 pub use cpal_backend::{CpalBackend, DeviceInfo, devices};
 pub use dsp::{Capture, Command, Dsp, Event, Segment};

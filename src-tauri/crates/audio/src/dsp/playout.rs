@@ -13,7 +13,7 @@ use protocol::{Pcm16, SAMPLE_RATE};
 
 use super::{Dsp, Event, Segment};
 use crate::{
-    AudioError, Direction, INSIDE_RATE, OpenStream, Opening, Resampler, level_of,
+    AudioError, Direction, INSIDE_RATE, OpenStream, Opened, Opening, Resampler, level_of,
     limiter::Limiter,
     render::{Mark, RenderCallback, RenderEnds, RenderShared, Report},
 };
@@ -39,7 +39,7 @@ pub(super) struct Output {
 
 /// A speaker that is being opened.
 pub(super) struct OpeningOutput {
-    opened: Receiver<Result<Box<dyn OpenStream>, AudioError>>,
+    opened: Receiver<Opened>,
     made: Receiver<(RenderEnds, u32)>,
     shared: Arc<RenderShared>,
 }

@@ -11,7 +11,7 @@ use rtrb::Consumer;
 
 use super::{Capture, Dsp, Event};
 use crate::{
-    AudioError, BLOCK, CaptureCallback, Dbfs, Direction, INSIDE_RATE, OpenStream, Opening, Resampler, level_of,
+    AudioError, BLOCK, CaptureCallback, Dbfs, Direction, INSIDE_RATE, OpenStream, Opened, Opening, Resampler, level_of,
 };
 
 /// Frames at 24 kHz in one chunk for the wire: 20 ms.
@@ -46,7 +46,7 @@ pub(super) struct Input {
 
 /// A microphone that is being opened.
 pub(super) struct OpeningInput {
-    opened: Receiver<Result<Box<dyn OpenStream>, AudioError>>,
+    opened: Receiver<Opened>,
     made: Receiver<(Consumer<f32>, u32)>,
     dropped: Arc<AtomicU64>,
 }
