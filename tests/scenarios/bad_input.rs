@@ -195,6 +195,7 @@ fn a_talk_without_a_sound_system_ends_in_words_and_another_way() {
     let home = tempfile::tempdir().unwrap();
     let output = Command::new(program("vivavoce-cli"))
         .env("VIVAVOCE_HOME", home.path())
+        .env("VIVAVOCE_OTHER_KEY", "token")
         .envs(NO_SOUND.iter().copied())
         .args(["talk", "--url", "ws://127.0.0.1:9"])
         .output()

@@ -1,4 +1,4 @@
-import type { AgentState, EchoChoice, InterruptChoice, KeyKept, NoticeAction, Phase, ToolState, TurnChoice, Verdict } from './ipc/types';
+import type { AgentState, EchoChoice, EchoState, InterruptChoice, KeyKept, NoticeAction, Phase, ToolState, TurnChoice, Verdict } from './ipc/types';
 
 const dollars = (usd: number) => (usd < 0.01 ? `${(usd * 100).toFixed(2)} ¢` : `$${usd.toFixed(2)}`);
 
@@ -20,6 +20,11 @@ export const strings = {
   echo: 'You listen with', echoChoices: {
     fullDuplex: 'Loudspeakers (cancel the echo)', halfDuplex: 'Loudspeakers (deaf while it speaks)', headphones: 'Headphones',
   } satisfies Record<EchoChoice, string>,
+  echoStates: {
+    learning: () => 'Learning how the room sounds: interrupting it may take a little longer.',
+    good: (db: number | null, ms: number | null) => `It hears you over itself${db ? `: its echo is ${db} dB softer` : ''}${ms ? `, after ${ms} ms` : ''}.`,
+    leaking: (db: number | null) => `Some of its own voice comes through${db ? ` (${db} dB softer)` : ''}: interrupting takes a little longer. A lower volume or headphones help.`,
+  } satisfies Record<EchoState, (db: number | null, ms: number | null) => string>,
   interrupt: 'Let me interrupt', interruptChoices: { atOnce: 'At once', withWords: 'With words', onlyKey: 'Only with the key' } satisfies Record<InterruptChoice, string>,
   models: 'Models', install: 'Fetch', cancel: 'Cancel', installed: 'Installed', missing: 'Not installed', unpacking: 'Unpacking',
   of: (done: number, total: number) => `${Math.round(done / 1e6)} of ${Math.round(total / 1e6)} MB`,

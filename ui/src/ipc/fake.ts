@@ -95,13 +95,13 @@ const usage: UsageView = {
 
 const installed = [model('qwen-0.5b', 'Qwen2.5 0.5B', { type: 'installed' }), model('hibari', 'Hibari', { type: 'installed' })];
 const snapshot = (more: Partial<StatusView>, rest: Partial<Snapshot['view']> = {}, models = installed): Snapshot => ({
-  view: { status: status(more), items: talk, tools: [], usage: null, notices: [], latency: null, voiceDelays: { bf_emma: 1240 }, ...rest },
+  view: { status: status(more), items: talk, tools: [], usage: null, notices: [], latency: null, echo: null, voiceDelays: { bf_emma: 1240 }, ...rest },
   models,
 });
 
 export const scenes: Record<string, Snapshot> = {
   idle: snapshot({ phase: 'idle', agent: 'idle', micOpen: false }, { items: [] }),
-  listening: snapshot({}, { latency: latency }),
+  listening: snapshot({}, { latency: latency, echo: { state: 'good', softerDb: 52, delayMs: 88 } }),
   thinking: snapshot({ agent: 'thinking' }),
   speaking: snapshot({ agent: 'speaking' }, { items: [...talk, item('4', 3, 'assistant', 'It has at least ninety-five', { state: 'partial' })] }),
   muted: snapshot({ muted: true }),

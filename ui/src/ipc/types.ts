@@ -44,6 +44,22 @@ export type DeviceChoice = { id: string, name: string, isInput: boolean, isDefau
 
 export type EchoChoice = "fullDuplex" | "halfDuplex" | "headphones";
 
+export type EchoState = "learning" | "good" | "leaking";
+
+export type EchoView = { 
+/**
+ * How far it is.
+ */
+state: EchoState, 
+/**
+ * By how much the echo is made softer.
+ */
+softerDb: number | null, 
+/**
+ * Between what was handed to the device and its echo.
+ */
+delayMs: number | null, };
+
 export type EngineChoice = { "type": "onDevice" } | { "type": "server", 
 /**
  * `ws://` or `wss://`.
@@ -506,6 +522,10 @@ notices: Array<NoticeView>,
  */
 latency: LatencyView | null, 
 /**
+ * How well the microphone is kept from hearing the speaker; none while nothing is cancelled.
+ */
+echo: EchoView | null, 
+/**
  * What voices cost on this machine: milliseconds to the first sound of their samples, as heard so far.
  */
 voiceDelays: { [key in string]: number }, 
@@ -530,7 +550,11 @@ tool: ToolView, } | { "type": "usage",
 /**
  * The sum.
  */
-usage: UsageView, } | { "type": "itemRemoved", 
+usage: UsageView, } | { "type": "echo", 
+/**
+ * As measured in the last half second.
+ */
+echo: EchoView | null, } | { "type": "itemRemoved", 
 /**
  * The item.
  */

@@ -7,8 +7,8 @@ use std::{
 use audio::{Audio, Backend, Capture, Command, Direction, EchoMode, Event, Segment};
 use protocol::{ClientEvent, ParseError, ServerEvent};
 use session::{
-    Action, Config, Input, LinkEnd, Loudness, ModelView, NoticeAction, NoticeView, Output, SegmentId, Session,
-    Severity, View, ViewEvent, Voice,
+    Action, Config, EchoState, EchoView, Input, LinkEnd, Loudness, ModelView, NoticeAction, NoticeView, Output,
+    SegmentId, Session, Severity, View, ViewEvent, Voice,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -244,6 +244,7 @@ impl Controller {
             Request::Echo(mode) => {
                 self.echo = mode;
                 self.audio.send(Command::Echo(mode));
+                self.step(Input::Echo(None));
             }
             Request::Notify(notice) => self.step(Input::Notice(notice)),
             Request::Unnotify(id) => self.step(Input::NoticeGone { id }),
@@ -308,10 +309,18 @@ impl Controller {
                 audio::Voice::Confirmed => Voice::Confirmed,
                 audio::Voice::Over => Voice::Over,
             })),
-            Event::Echo(health) => tracing::debug!(?health, "Echo"),
+            Event::Echo(health) => self.step(Input::Echo(Some(EchoView {
+                state: match health.state {
+                    audio::EchoState::Learning => EchoState::Learning,
+                    audio::EchoState::Good => EchoState::Good,
+                    audio::EchoState::Leaking => EchoState::Leaking,
+                },
+                softer_db: health.enhancement_db.map(|db| db.max(0.0).round() as u32),
+                delay_ms: health.delay_ms,
+            }))),
             Event::Heard { segment, frames } => self.step(Input::Heard { segment: SegmentId(segment.0), frames }),
             Event::Flushed { generation } => self.step(Input::Flushed { generation }),
-            Event::Level { input, output } => {
+            Event::Level { input, output, .. } => {
                 self.show(&ViewEvent::Level { input_dbfs: input.0, output_dbfs: output.0 });
             }
             Event::Underrun { buffer_ms } => tracing::info!(buffer_ms, "Sound was late; the playback buffer has grown"),

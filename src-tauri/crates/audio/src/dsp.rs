@@ -102,6 +102,8 @@ pub enum Event {
         input: Dbfs,
         /// Speaker.
         output: Dbfs,
+        /// Whether the microphone has reached full scale since.
+        clipped: bool,
     },
     /// Sound was late; the playback buffer has grown.
     Underrun {
@@ -202,7 +204,7 @@ impl Dsp {
                 self.input = None;
                 self.opening_input = None;
                 self.retry = [None; 2];
-                emit(Event::Level { input: Dbfs(-100.0), output: self.output_level });
+                emit(Event::Level { input: Dbfs(-100.0), output: self.output_level, clipped: false });
             }
             Command::Play { segment, pcm } => {
                 if self.output.is_none() && self.opening_output.is_none() {
@@ -333,6 +335,7 @@ impl Dsp {
 
     /// The streams were shifted against each other: what the canceller knows of the room is wrong.
     fn relearn(&mut self) {
+        tracing::debug!("The canceller starts anew");
         self.echo.restart();
         self.far.clear();
         self.near_end.distrust(RELEARN_MS);

@@ -19,9 +19,23 @@ pub enum EchoMode {
     Headphones,
 }
 
+/// How far a canceller is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EchoState {
+    /// It learns the room.
+    #[default]
+    Learning,
+    /// There is no echo, or it is cancelled well.
+    Good,
+    /// Some of it comes through.
+    Leaking,
+}
+
 /// What the canceller knows of itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EchoHealth {
+    /// How far it is.
+    pub state: EchoState,
     /// How much quieter the echo comes back than it went out, before anything is done about it.
     pub loss_db: Option<f32>,
     /// By how much it is made quieter.
@@ -92,12 +106,22 @@ impl Residual {
         }
     }
 
+    fn state(&self) -> EchoState {
+        let echoes = self.raw > self.noise * 4.0;
+        match () {
+            () if self.learnt < LEARNT => EchoState::Learning,
+            () if echoes && self.clean > self.raw * LITTLE => EchoState::Leaking,
+            () => EchoState::Good,
+        }
+    }
+
     fn far_end(&self) -> FarEnd {
         let echoes = self.raw > self.noise * 4.0;
-        match self.sounds {
-            0 => FarEnd::Silent,
-            _ if echoes && (self.learnt < LEARNT || self.clean > self.raw * LITTLE) => FarEnd::Leaking,
-            _ => FarEnd::Cancelled,
+        match self.state() {
+            _ if self.sounds == 0 => FarEnd::Silent,
+            EchoState::Leaking => FarEnd::Leaking,
+            EchoState::Learning if echoes => FarEnd::Leaking,
+            EchoState::Learning | EchoState::Good => FarEnd::Cancelled,
         }
     }
 }
@@ -162,16 +186,15 @@ impl Echo {
     }
 
     /// Returns how well it goes; nothing where nothing is cancelled.
-    pub fn health(&self) -> EchoHealth {
-        let (EchoMode::FullDuplex, Some(processing)) = (self.mode, &self.processing) else {
-            return EchoHealth::default();
-        };
+    pub fn health(&self) -> Option<EchoHealth> {
+        let (EchoMode::FullDuplex, Some(processing)) = (self.mode, &self.processing) else { return None };
         let stats = processing.statistics();
-        EchoHealth {
+        Some(EchoHealth {
+            state: self.residual.state(),
             loss_db: stats.echo_return_loss.map(|db| db as f32),
             enhancement_db: stats.echo_return_loss_enhancement.map(|db| db as f32),
             delay_ms: stats.delay_ms.and_then(|ms| u32::try_from(ms).ok()),
-        }
+        })
     }
 }
 

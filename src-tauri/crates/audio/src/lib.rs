@@ -17,6 +17,7 @@ mod near_end;
 mod render;
 mod resample;
 pub mod rooms;
+pub mod sound_check;
 mod thread;
 mod wav;
 
@@ -24,7 +25,7 @@ pub use backend::{AudioError, Backend, BackendEvent, Direction, OpenStream, Open
 pub use capture::CaptureCallback;
 pub use cpal_backend::{CpalBackend, DeviceInfo, devices};
 pub use dsp::{Capture, Command, Dsp, Event, Segment};
-pub use echo::{Echo, EchoHealth, EchoMode};
+pub use echo::{Echo, EchoHealth, EchoMode, EchoState};
 pub use fake::{FakeBackend, FakeDevices};
 pub use file::{FileBackend, FileClock};
 pub use level::{Dbfs, level_of};

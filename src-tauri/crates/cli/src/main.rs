@@ -9,6 +9,7 @@ mod models;
 mod probe;
 mod run;
 mod serve;
+mod sound_check;
 mod talk;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -52,7 +53,11 @@ enum Command {
     /// Find out what a Realtime server does and does not, and keep it for later conversations.
     Probe(probe::Args),
     /// Say what works on this machine and what does not, with what helps.
-    Doctor,
+    Doctor {
+        /// Instead, check microphone, speaker and echo, in half a minute.
+        #[arg(long)]
+        sound: bool,
+    },
     /// Measure the latency of this machine, for some minutes.
     #[command(hide = true)]
     Bench(bench::Args),
@@ -110,7 +115,8 @@ fn main() -> ExitCode {
             Command::Devices => doctor::devices(json),
             Command::Models(args) => models::models(args, json).await,
             Command::Probe(args) => probe::run(args, json).await,
-            Command::Doctor => doctor::doctor(json),
+            Command::Doctor { sound: true } => sound_check::sound_check(json),
+            Command::Doctor { sound: false } => doctor::doctor(json),
             Command::Bench(args) => bench::bench(&args, json),
             Command::Engine { .. } => Exit::Done,
         }

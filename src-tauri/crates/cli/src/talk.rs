@@ -53,6 +53,8 @@ pub(crate) async fn talk(args: Args, json: bool) -> Exit {
     if !json {
         say(false, "Speak. Ctrl+C ends the talk.", &json!({}));
     }
+    let mut begun = false;
+    let mut wrong = None;
     loop {
         let event = tokio::select! {
             event = events.recv() => event,
@@ -77,9 +79,20 @@ pub(crate) async fn talk(args: Args, json: bool) -> Exit {
             | ViewEvent::Cleared
             | ViewEvent::NoticeGone { .. }
             | ViewEvent::Latency { .. }
+            | ViewEvent::Echo { .. }
             | ViewEvent::VoiceDelay { .. }
             | ViewEvent::Model { .. }
             | ViewEvent::Level { .. } => {}
+        }
+        if let ViewEvent::Status { status } = &event {
+            let over = status.phase == Phase::Idle && !status.mic_open;
+            begun |= !over;
+            if begun && over {
+                return fail(json, Exit::Failed, wrong.as_deref().unwrap_or("The talk has ended."));
+            }
+        }
+        if let ViewEvent::Notice { notice } = &event {
+            wrong = Some(notice.text.clone());
         }
         if let ViewEvent::Notice { notice } = &event
             && notice.id == "microphone"

@@ -44,6 +44,8 @@ pub enum Input {
         /// By echo cancellation.
         delay: Duration,
     },
+    /// How well the echo is cancelled; none where nothing is.
+    Echo(Option<crate::EchoView>),
     /// Somebody speaks at the microphone, or does not: found here, before any server knows.
     Voice(Voice),
     /// The render callback has consumed so many frames of a segment in all.

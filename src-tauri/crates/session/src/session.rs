@@ -53,6 +53,7 @@ pub struct Session {
     calls: Calls,
     latency: Latency,
     last_latency: Option<LatencyView>,
+    echo: Option<crate::EchoView>,
     meter: Meter,
     voice_delays: BTreeMap<String, u32>,
     notices: BTreeMap<String, NoticeView>,
@@ -109,6 +110,7 @@ impl Session {
             calls: Calls::default(),
             latency: Latency::default(),
             last_latency: None,
+            echo: None,
             voice_delays: BTreeMap::new(),
             notices: BTreeMap::new(),
             mic_open: false,
@@ -166,6 +168,12 @@ impl Session {
             Input::Notice(notice) => self.show_notice(notice),
             Input::NoticeGone { id } => self.hide_notice(&id),
             Input::MicDelay { delay } => self.latency.handle_mic_delay(delay),
+            Input::Echo(echo) => {
+                if self.echo != echo {
+                    self.echo.clone_from(&echo);
+                    self.out.push_back(Output::View(ViewEvent::Echo { echo }));
+                }
+            }
             Input::Voice(voice) => self.handle_voice(now, voice),
             Input::Timeout => self.handle_timeout(now),
         }
@@ -232,6 +240,7 @@ impl Session {
             tools: self.conversation.tools(),
             notices: self.notices.values().cloned().collect(),
             latency: self.last_latency.clone(),
+            echo: self.echo.clone(),
             voice_delays: self.voice_delays.clone(),
             usage: self.meter.view(),
         }

@@ -21,10 +21,36 @@ pub struct View {
     pub notices: Vec<NoticeView>,
     /// Of the last turn.
     pub latency: Option<LatencyView>,
+    /// How well the microphone is kept from hearing the speaker; none while nothing is cancelled.
+    pub echo: Option<EchoView>,
     /// What voices cost on this machine: milliseconds to the first sound of their samples, as heard so far.
     pub voice_delays: BTreeMap<String, u32>,
     /// What the conversation has cost; none before the first answer.
     pub usage: Option<UsageView>,
+}
+
+/// How well the echo is cancelled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct EchoView {
+    /// How far it is.
+    pub state: EchoState,
+    /// By how much the echo is made softer.
+    pub softer_db: Option<u32>,
+    /// Between what was handed to the device and its echo.
+    pub delay_ms: Option<u32>,
+}
+
+/// How far the canceller is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum EchoState {
+    /// It learns the room.
+    Learning,
+    /// There is no echo, or it is cancelled well.
+    Good,
+    /// Some of it comes through.
+    Leaking,
 }
 
 /// A change of the view.
@@ -50,6 +76,11 @@ pub enum ViewEvent {
     Usage {
         /// The sum.
         usage: UsageView,
+    },
+    /// How well the echo is cancelled has changed.
+    Echo {
+        /// As measured in the last half second.
+        echo: Option<EchoView>,
     },
     /// An item is gone.
     ItemRemoved {

@@ -20,6 +20,8 @@ const CHUNK: usize = 480;
 const CHUNKS_PER_LEVEL: u32 = 2;
 /// Chunks between two reports of the canceller: twice a second.
 const CHUNKS_PER_HEALTH: u32 = 25;
+/// A sample that says no more than that it was too loud.
+const FULL_SCALE: f32 = 0.999;
 /// Seconds of zeros that no microphone gives: its own noise is more.
 const ZEROS_S: u64 = 2;
 /// Steps without a frame after which none will come: two seconds.
@@ -37,6 +39,7 @@ pub(super) struct Input {
     zeros: u64,
     idle: u32,
     told: Capture,
+    clipped: bool,
     to_inside: Resampler,
     to_wire: Resampler,
     raw: Vec<f32>,
@@ -55,6 +58,7 @@ impl Input {
     /// Returns what the microphone gives if that is not what it gave before.
     fn change(&mut self) -> Option<Capture> {
         self.idle = if self.raw.is_empty() { self.idle + 1 } else { 0 };
+        self.clipped |= self.raw.iter().any(|s| s.abs() >= FULL_SCALE);
         let silent = self.raw.iter().all(|s| *s == 0.0);
         self.zeros = if silent { self.zeros + self.raw.len() as u64 } else { 0 };
         let now = match () {
@@ -104,6 +108,7 @@ impl Dsp {
                     zeros: 0,
                     idle: 0,
                     told: Capture::Sound,
+                    clipped: false,
                     to_inside: Resampler::new(rate, INSIDE_RATE),
                     to_wire: Resampler::new(INSIDE_RATE, SAMPLE_RATE),
                     raw: Vec::with_capacity(rate as usize),
@@ -148,10 +153,14 @@ impl Dsp {
             taken += CHUNK;
             self.chunks += 1;
             if self.chunks.is_multiple_of(CHUNKS_PER_LEVEL) {
-                emit(Event::Level { input: level_of(chunk), output: self.output_level });
+                let clipped = std::mem::take(&mut input.clipped);
+                emit(Event::Level { input: level_of(chunk), output: self.output_level, clipped });
             }
-            if self.chunks.is_multiple_of(CHUNKS_PER_HEALTH) && self.output_level.0 > AUDIBLE.0 {
-                emit(Event::Echo(self.echo.health()));
+            if self.chunks.is_multiple_of(CHUNKS_PER_HEALTH)
+                && self.output_level.0 > AUDIBLE.0
+                && let Some(health) = self.echo.health()
+            {
+                emit(Event::Echo(health));
             }
             emit(Event::Mic(Pcm16(chunk.iter().map(|s| to_i16(*s)).collect())));
         }
