@@ -116,12 +116,11 @@ impl Residual {
     }
 
     fn far_end(&self) -> FarEnd {
-        let echoes = self.raw > self.noise * 4.0;
         match self.state() {
             _ if self.sounds == 0 => FarEnd::Silent,
-            EchoState::Leaking => FarEnd::Leaking,
-            EchoState::Learning if echoes => FarEnd::Leaking,
-            EchoState::Learning | EchoState::Good => FarEnd::Cancelled,
+            // An echo that comes through whole is like the user, and nothing is learnt while he may speak.
+            EchoState::Learning | EchoState::Leaking => FarEnd::Leaking,
+            EchoState::Good => FarEnd::Cancelled,
         }
     }
 }

@@ -150,6 +150,9 @@ impl SoundCheck {
                 let way = delay_ms.map(|ms| format!("It comes back after {ms} ms")).unwrap_or_default();
                 let long = delay_ms.filter(|ms| *ms > LONG_WAY_MS).map(|_| ", as with Bluetooth").unwrap_or_default();
                 match state {
+                    EchoState::Good if enhancement_db.is_none_or(|db| db < 6.0) => {
+                        (Grade::Good, "Hardly any comes back.".to_owned())
+                    }
                     EchoState::Good => (Grade::Good, format!("{way}{long}, and is made {softer}.")),
                     EchoState::Learning => (Grade::Fair, format!("{way}{long}; the room is not known yet.")),
                     EchoState::Leaking => {
