@@ -72,9 +72,15 @@ impl DefaultWatch {
     fn start(say: Sender<BackendEvent>, followed: [bool; 2]) -> Self {
         let (stop, stopped) = channel();
         let watch = move || {
-            let mut known = defaults();
+            let mut system = host();
+            let mut known = defaults(&system);
             while stopped.recv_timeout(WATCH_EVERY) == Err(RecvTimeoutError::Timeout) {
-                let now = defaults();
+                let mut now = defaults(&system);
+                if now == [None, None] {
+                    // The sound server may have been started anew.
+                    system = host();
+                    now = defaults(&system);
+                }
                 for direction in [Direction::Input, Direction::Output] {
                     let n = direction as usize;
                     // None at all is for the stream to find out.
@@ -92,8 +98,7 @@ impl DefaultWatch {
     }
 }
 
-fn defaults() -> [Option<String>; 2] {
-    let host = host();
+fn defaults(host: &Host) -> [Option<String>; 2] {
     let id = |device: Option<Device>| device.and_then(|d| d.id().ok()).map(|id| id.to_string());
     [id(host.default_input_device()), id(host.default_output_device())]
 }

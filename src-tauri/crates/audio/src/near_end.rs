@@ -81,7 +81,10 @@ impl NearEnd {
 
     /// Takes cleaned samples at 48 kHz, and tells what changes.
     pub fn push(&mut self, samples: &[f32], far_end: FarEnd, tell: &mut dyn FnMut(Voice)) {
+        let before = self.samples.len();
         self.resampler.push(samples, &mut self.samples);
+        // What was cut at full scale overshoots when it is resampled, and the detector takes nothing beyond it.
+        self.samples[before..].iter_mut().for_each(|s| *s = s.clamp(-1.0, 1.0));
         let whole = self.samples.len() / FRAME * FRAME;
         for at in (0..whole).step_by(FRAME) {
             let frame = &self.samples[at..at + FRAME];

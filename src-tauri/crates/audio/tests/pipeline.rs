@@ -272,6 +272,30 @@ fn a_microphone_that_gives_zeros_or_nothing_is_noticed_within_two_seconds() {
 }
 
 #[test]
+fn sound_that_is_cut_at_full_scale_is_heard_like_any_other() {
+    for mode in [EchoMode::FullDuplex, EchoMode::HalfDuplex, EchoMode::Headphones] {
+        let format = StreamFormat { rate: 48_000, channels: 1 };
+        let (devices, backend) = FakeDevices::new(format);
+        let mut dsp = Dsp::new(Box::new(backend), mode);
+        let mut chunks = 0;
+        dsp.handle(Command::Mic { open: true }, &mut |_| {});
+        let mut state = 1u32;
+        for _ in 0..300 {
+            // Noise, and nothing between the two ends of the scale.
+            let cut: Vec<f32> = (0..480)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    if state >> 31 == 0 { 1.0 } else { -1.0 }
+                })
+                .collect();
+            devices.tick(&cut, 480);
+            dsp.step(&mut |event| chunks += u32::from(matches!(event, Event::Mic(_))));
+        }
+        assert!(chunks >= 145, "{mode:?}: {chunks} chunks of 20 ms in 3 s");
+    }
+}
+
+#[test]
 fn another_default_device_is_used_from_the_same_sample() {
     let mut rig = Rig::new(48_000, 1);
     rig.play(1, 1000);
