@@ -101,8 +101,11 @@ impl Window {
     /// Writes a picture of the window where `VIVAVOCE_PICTURES` names a folder.
     pub async fn picture(&self, name: &str) {
         if let Some(folder) = std::env::var_os("VIVAVOCE_PICTURES") {
-            let png = self.page.screenshot().await.unwrap();
-            std::fs::write(Path::new(&folder).join(format!("{name}.png")), png).unwrap();
+            // The driver waits for ever for a picture of a window that is not drawn.
+            match tokio::time::timeout(Duration::from_secs(20), self.page.screenshot()).await {
+                Ok(png) => std::fs::write(Path::new(&folder).join(format!("{name}.png")), png.unwrap()).unwrap(),
+                Err(_) => eprintln!("no picture of {name}"),
+            }
         }
     }
 
