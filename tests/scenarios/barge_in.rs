@@ -154,6 +154,26 @@ fn with_words_a_turn_that_nothing_speaks_against_is_asked_about_at_once() {
 }
 
 #[test]
+fn with_words_a_yes_that_outlasts_the_answer_is_a_turn_like_others() {
+    let mut client = answering(Interrupt::WithWords);
+    speech_started(&mut client);
+    client.hears(done("r1", "completed"));
+    client.hears(json!({ "type": "response.output_audio.done", "response_id": "r1", "item_id": "a1" }));
+    client.plays(3000);
+    assert!(committed(&mut client).is_empty());
+    assert_eq!(types(&written(&mut client, "completed", "Yes.")), ["response.create"]);
+}
+
+#[test]
+fn with_words_a_turn_whose_words_never_come_is_asked_about_all_the_same() {
+    let mut client = answering(Interrupt::WithWords);
+    speech_started(&mut client);
+    assert!(committed(&mut client).is_empty());
+    client.hears(done("r1", "completed"));
+    assert_eq!(types(&client.wait_for(Duration::from_millis(3001))), ["response.create"]);
+}
+
+#[test]
 fn only_with_the_key_nobody_is_heard_over_an_answer() {
     let mut client = answering(Interrupt::OnlyKey);
     client.step(Input::Voice(Voice::Confirmed));

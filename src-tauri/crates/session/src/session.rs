@@ -359,7 +359,7 @@ impl Session {
         }
         self.handle_overdue_tools(now);
         if due(self.barge_in.deadline()) {
-            self.play_on();
+            self.handle_barge_in_over(now);
         }
         if due(self.ping_at) {
             self.fill_silence(now);

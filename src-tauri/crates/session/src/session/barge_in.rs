@@ -45,6 +45,9 @@ impl BargeIn {
 
     pub fn handle_loss(&mut self) {
         self.undecided = None;
+        if self.loudness == Loudness::Full {
+            self.until = None;
+        }
     }
 }
 
@@ -78,8 +81,7 @@ impl Session {
 
     /// The server hears speech; returns whether that alone ends the answer.
     pub(super) fn may_interrupt(&mut self, item_id: &str) -> bool {
-        let over = self.playout.is_playing() || self.responses.is_busy();
-        if !self.asks_itself() || !over {
+        if !self.asks_itself() || !self.is_answering() {
             return true;
         }
         self.barge_in.undecided = Some(item_id.to_owned());
@@ -106,7 +108,28 @@ impl Session {
         } else if heard == Heard::Whole {
             self.barge_in.undecided = None;
             self.play_on();
+            if !self.is_answering() {
+                // The answer ended meanwhile, so a "yes" is a turn like others.
+                self.ask(now);
+            }
         }
+    }
+
+    /// The turn is over, and its words are still to come; without them it is a turn like others.
+    pub(super) fn await_words(&mut self, now: Instant) {
+        self.barge_in.until = Some(now + UNWRITTEN);
+    }
+
+    /// The time is over in which something might have come of it.
+    pub(super) fn handle_barge_in_over(&mut self, now: Instant) {
+        self.play_on();
+        if !self.user_speaking && self.barge_in.undecided.take().is_some() {
+            self.ask(now);
+        }
+    }
+
+    fn is_answering(&self) -> bool {
+        self.playout.is_playing() || self.responses.is_busy()
     }
 
     /// Nothing came of it.
@@ -117,8 +140,11 @@ impl Session {
 
     /// Whatever is played next is as loud as ever.
     pub(super) fn restore_loudness(&mut self) {
-        if self.barge_in.until.is_some() && !self.playout.is_playing() {
-            self.play_on();
+        if self.barge_in.loudness != Loudness::Full && !self.playout.is_playing() {
+            self.set_loudness(Loudness::Full);
+            if self.barge_in.undecided.is_none() {
+                self.barge_in.until = None;
+            }
         }
     }
 

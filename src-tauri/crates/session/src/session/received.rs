@@ -61,9 +61,11 @@ impl Session {
                 self.retried = false;
                 self.latency.handle_commit(now);
                 let decided = !self.is_undecided(&item_id);
-                if self.asks_itself() && decided {
+                if !decided {
+                    self.await_words(now);
+                } else if self.asks_itself() {
                     self.ask(now);
-                } else if self.config.turns != Turns::PushToTalk && decided {
+                } else if self.config.turns != Turns::PushToTalk {
                     self.awaiting_answer = true;
                     self.answer_due = (!self.config.profile.accounts_for_turns).then(|| now + ANSWER_LIMIT);
                 }
