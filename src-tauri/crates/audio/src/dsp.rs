@@ -9,7 +9,7 @@ use protocol::Pcm16;
 
 use crate::{
     AudioError, Backend, BackendEvent, Dbfs, Direction, Echo, EchoHealth, EchoMode, INSIDE_RATE, Loudness, NearEnd,
-    Voice,
+    Voice, clock_drift::ClockDrift,
 };
 use playout::{OpeningOutput, Output, Queued};
 use uplink::{Input, OpeningInput};
@@ -148,7 +148,8 @@ pub struct Dsp {
     mode: EchoMode,
     echo: Echo,
     near_end: NearEnd,
-    /// What the render callback wrote, at 48 kHz, for the canceller.
+    drift: ClockDrift,
+    /// What the render callback wrote, at 48 kHz of the microphone's clock, for the canceller.
     far: Vec<f32>,
     loudness: Loudness,
     queue: VecDeque<Queued>,
@@ -175,6 +176,7 @@ impl Dsp {
             mode,
             echo: Echo::new(mode),
             near_end: NearEnd::new(),
+            drift: ClockDrift::new(),
             far: Vec::with_capacity(INSIDE_RATE as usize),
             loudness: Loudness::Full,
             queue: VecDeque::new(),
@@ -337,6 +339,7 @@ impl Dsp {
     fn relearn(&mut self) {
         tracing::debug!("The canceller starts anew");
         self.echo.restart();
+        self.drift.restart();
         self.far.clear();
         self.near_end.distrust(RELEARN_MS);
     }

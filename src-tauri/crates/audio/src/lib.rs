@@ -6,6 +6,7 @@
 
 mod backend;
 mod capture;
+mod clock_drift;
 mod cpal_backend;
 mod dsp;
 mod echo;

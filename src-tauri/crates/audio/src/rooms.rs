@@ -55,6 +55,7 @@ pub struct Room {
     echo: VecDeque<f32>,
     /// Frames of `echo` that are gone.
     passed: u64,
+    played: u64,
     heard: u64,
     noise: u32,
 }
@@ -70,6 +71,7 @@ impl Room {
             gain: 1.0,
             echo: VecDeque::new(),
             passed: 0,
+            played: 0,
             heard: 0,
             noise: 1,
         };
@@ -86,14 +88,17 @@ impl Room {
         room
     }
 
-    /// Plays 10 ms, and returns the 10 ms that the microphone hears meanwhile; `near` is the user's voice there.
+    /// Plays 10 ms, and returns what the microphone hears meanwhile, which is 10 ms by its own clock; `near` is the user's
+    /// voice there.
     pub fn step(&mut self, played: &[f32], near: &[f32]) -> Vec<f32> {
         let mut block = played.to_vec();
         self.loudspeaker.play(&mut block);
         self.air.step(&mut block);
         self.echo.extend(block.iter().map(|s| s * self.gain));
         let noise = 10f32.powf(self.conditions.noise_dbfs / 20.0) * 3f32.sqrt();
-        (0..BLOCK)
+        self.played += BLOCK as u64;
+        let due = (self.played as f64 * (1.0 + f64::from(self.conditions.drift_ppm) * 1e-6)) as u64;
+        (0..(due - self.heard) as usize)
             .map(|n| {
                 let echo = self.echo_at();
                 self.heard += 1;

@@ -35,6 +35,7 @@ pub(super) struct Output {
     reference: Vec<f32>,
     /// To the rate of the canceller.
     to_inside: Resampler,
+    inside: Vec<f32>,
 }
 
 /// A speaker that is being opened.
@@ -119,6 +120,7 @@ impl Dsp {
                     made: Vec::with_capacity(rate as usize / 10),
                     reference: Vec::with_capacity(rate as usize),
                     to_inside: Resampler::new(rate, INSIDE_RATE),
+                    inside: Vec::with_capacity(INSIDE_RATE as usize),
                 });
                 self.handle_opened(Direction::Output, name, emit);
             }
@@ -195,7 +197,10 @@ impl Dsp {
             self.output_level = level_of(&output.reference);
         }
         if self.input.is_some() {
-            output.to_inside.push(&output.reference, &mut self.far);
+            self.drift.count_far(output.reference.len(), output.rate);
+            output.inside.clear();
+            output.to_inside.push(&output.reference, &mut output.inside);
+            self.drift.push_far(&output.inside, &mut self.far);
         }
         output.reference.clear();
         if output.shared.unheard.swap(0, Ordering::Relaxed) > 0 {

@@ -11,7 +11,8 @@ use rtrb::Consumer;
 
 use super::{Capture, Dsp, Event};
 use crate::{
-    AudioError, BLOCK, CaptureCallback, Dbfs, Direction, INSIDE_RATE, OpenStream, Opened, Opening, Resampler, level_of,
+    AudioError, BLOCK, CaptureCallback, Dbfs, Direction, INSIDE_RATE, OpenStream, Opened, Opening, Resampler,
+    clock_drift::Streams, level_of,
 };
 
 /// Frames at 24 kHz in one chunk for the wire: 20 ms.
@@ -135,6 +136,7 @@ impl Dsp {
         if let Some(capture) = input.change() {
             emit(Event::Capture(capture));
         }
+        self.drift.count_near(input.raw.len(), input.rate);
         input.to_inside.push(&input.raw, &mut input.inside);
         input.raw.clear();
         let whole = input.inside.len() / BLOCK * BLOCK;
@@ -142,6 +144,7 @@ impl Dsp {
             self.echo.push_far(far);
         }
         self.far.drain(..self.far.len() / BLOCK * BLOCK);
+        let mut shifted = self.output.is_some() && self.drift.compare() == Streams::Shifted;
         for block in input.inside[..whole].chunks_exact_mut(BLOCK) {
             self.echo.clean(block, self.near_end.hears());
             self.near_end.push(block, self.echo.far_end(), &mut |voice| emit(Event::Voice(voice)));
@@ -169,6 +172,9 @@ impl Dsp {
         if dropped != input.dropped_told {
             input.dropped_told = dropped;
             emit(Event::Overrun { frames: dropped });
+            shifted = true;
+        }
+        if shifted {
             self.relearn();
         }
     }

@@ -71,6 +71,7 @@ pub fn talk(
     let mut heard = vec![0.0; BLOCK];
     let mut outcome =
         Outcome { found_ms: vec![None; spoken.len()], soft_ms: vec![None; spoken.len()], ..Outcome::default() };
+    let mut at = 0;
     let mut ducked: Option<u32> = None;
     let (mut before, mut after) = (Vec::new(), Vec::new());
     let (mut said, mut left) = (0.0, 0.0);
@@ -94,7 +95,12 @@ pub fn talk(
                 }
                 Event::Voice(Voice::Onset) => {
                     match user {
-                        None => outcome.onsets += 1,
+                        None => {
+                            if std::env::var_os("DBG").is_some() {
+                                eprintln!("onset at {:.2} s", block as f32 / 100.0);
+                            }
+                            outcome.onsets += 1
+                        }
                         Some(nth) => {
                             let ms = (block - spoken[nth].0) as u32 * 10;
                             outcome.soft_ms[nth].get_or_insert(ms);
@@ -106,7 +112,12 @@ pub fn talk(
                 Event::Voice(Voice::Confirmed) => {
                     ducked = None;
                     match user {
-                        None => outcome.false_alarms += 1,
+                        None => {
+                            if std::env::var_os("DBG").is_some() {
+                                eprintln!("alarm at {:.2} s", block as f32 / 100.0);
+                            }
+                            outcome.false_alarms += 1
+                        }
                         Some(nth) => {
                             let ms = (block - spoken[nth].0) as u32 * 10;
                             outcome.found_ms[nth].get_or_insert(ms);
@@ -134,7 +145,8 @@ pub fn talk(
                 dsp.handle(Command::Loudness(Loudness::Full), &mut |_| {});
             }
         }
-        heard = room.step(&played, &near[block * BLOCK..(block + 1) * BLOCK]);
+        heard = room.step(&played, &near[at..]);
+        at += heard.len();
     }
     let power = |range: std::ops::Range<usize>| {
         let sum = |samples: &mut dyn Iterator<Item = f32>| {
