@@ -9,7 +9,7 @@ use protocol::Pcm16;
 
 use crate::{
     AudioError, Backend, BackendEvent, Dbfs, Direction, Echo, EchoHealth, EchoMode, INSIDE_RATE, Loudness, NearEnd,
-    Voice, clock_drift::ClockDrift,
+    Voice, clock_drift::ClockDrift, likeness::Likeness,
 };
 use playout::{OpeningOutput, Output, Queued};
 use uplink::{Input, OpeningInput};
@@ -149,6 +149,7 @@ pub struct Dsp {
     echo: Echo,
     near_end: NearEnd,
     drift: ClockDrift,
+    likeness: Likeness,
     /// What the render callback wrote, at 48 kHz of the microphone's clock, for the canceller.
     far: Vec<f32>,
     loudness: Loudness,
@@ -177,6 +178,7 @@ impl Dsp {
             echo: Echo::new(mode),
             near_end: NearEnd::new(),
             drift: ClockDrift::new(),
+            likeness: Likeness::new(),
             far: Vec::with_capacity(INSIDE_RATE as usize),
             loudness: Loudness::Full,
             queue: VecDeque::new(),

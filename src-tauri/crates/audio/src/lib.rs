@@ -13,6 +13,7 @@ mod echo;
 mod fake;
 mod file;
 mod level;
+mod likeness;
 mod limiter;
 mod near_end;
 mod render;

@@ -142,12 +142,20 @@ impl Dsp {
         let whole = input.inside.len() / BLOCK * BLOCK;
         for far in self.far.chunks_exact(BLOCK) {
             self.echo.push_far(far);
+            self.likeness.push_far(far);
         }
         self.far.drain(..self.far.len() / BLOCK * BLOCK);
         let mut shifted = self.output.is_some() && self.drift.compare() == Streams::Shifted;
         for block in input.inside[..whole].chunks_exact_mut(BLOCK) {
+            self.likeness.push_near(block);
             self.echo.clean(block, self.near_end.hears());
-            self.near_end.push(block, self.echo.far_end(), &mut |voice| emit(Event::Voice(voice)));
+            let likeness = &self.likeness;
+            self.near_end
+                .push(block, self.echo.far_end(), &|| likeness.is_echo(), &mut |voice| emit(Event::Voice(voice)));
+            if self.near_end.hears_echo() {
+                // The server is not to take it for the user either.
+                block.fill(0.0);
+            }
         }
         input.to_wire.push(&input.inside[..whole], &mut input.wire);
         input.inside.drain(..whole);
