@@ -26,7 +26,7 @@ fn the_assistant_never_hears_itself_and_always_hears_the_user() {
         ("living room", base),
         ("bare room", Conditions { rt60_s: 0.6, ..base }),
         ("Bluetooth", Conditions { delay_ms: 300.0, ..base }),
-        ("two clocks", Conditions { drift_ppm: 100.0, ..base }),
+        ("two clocks", Conditions { drift_ppm: 200.0, ..base }),
         ("noise", Conditions { noise_dbfs: -45.0, ..base }),
     ] {
         let outcome = hold(conditions, EchoMode::FullDuplex);
@@ -41,13 +41,14 @@ fn the_assistant_never_hears_itself_and_always_hears_the_user() {
 fn a_loud_speaker_that_clips_is_not_taken_for_the_user_either() {
     let outcome = hold(Conditions { echo_db: 10.0, bend: 4.0, ..Conditions::default() }, EchoMode::FullDuplex);
     assert_eq!(outcome.false_alarms, 0, "{outcome:?}");
+    assert!(outcome.found_ms.iter().all(|ms| ms.is_some_and(|ms| ms < 1000)), "{outcome:?}");
 }
 
 #[test]
 #[ignore = "needs espeak-ng"]
-fn without_a_canceller_the_assistant_hears_itself_at_once() {
+fn without_a_canceller_the_room_is_full_of_speech() {
     let outcome = hold(Conditions::default(), EchoMode::Headphones);
-    assert!(outcome.false_alarms > 2, "the room makes an echo that is speech: {outcome:?}");
+    assert!(outcome.onsets > 2 && outcome.enhancement_db < 1.0, "the room makes an echo that is speech: {outcome:?}");
 }
 
 #[test]

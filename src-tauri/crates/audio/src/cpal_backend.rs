@@ -1,7 +1,10 @@
 //! Real devices through cpal. The only file that knows it.
 
 use std::{
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::{
+        Arc, Weak,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
     time::Duration,
 };
 
@@ -38,15 +41,30 @@ pub struct DeviceInfo {
 pub struct CpalBackend {
     input: Option<String>,
     output: Option<String>,
-    watch: Option<DefaultWatch>,
-    say: Sender<BackendEvent>,
-    said: Receiver<BackendEvent>,
+    /// It looks for as long as a stream is open.
+    watch: Weak<Watch>,
+    /// Number of the latest stream of each direction: what the ones before still say is no news.
+    latest: [u32; 2],
+    say: Sender<Said>,
+    said: Receiver<Said>,
+}
+
+/// An event, and the number of the stream that says it, if it is one's.
+type Said = (Option<u32>, BackendEvent);
+
+/// How a stream says what happens to it.
+struct Voice {
+    say: Sender<Said>,
+    number: u32,
+    direction: Direction,
+    watch: Arc<Watch>,
 }
 
 struct CpalStream {
     name: Option<String>,
     /// PulseAudio runs every callback of one host on one thread: each stream has its own host.
     open: Option<(Stream, Host)>,
+    _watch: Arc<Watch>,
 }
 
 impl Drop for CpalStream {
@@ -63,44 +81,58 @@ impl OpenStream for CpalStream {
     }
 }
 
-/// Looks at the system's default devices now and then, on a thread of its own: asking may take a while.
-struct DefaultWatch {
+/// Looks now and then whether another device is the right one, on a thread of its own: asking may take a while.
+struct Watch {
     _stop: Sender<()>,
 }
 
-impl DefaultWatch {
-    fn start(say: Sender<BackendEvent>, followed: [bool; 2]) -> Self {
+impl Watch {
+    /// `wanted` are the devices that were chosen; where there is none, the system's default is followed.
+    fn start(say: Sender<Said>, wanted: [Option<String>; 2]) -> Self {
         let (stop, stopped) = channel();
         let watch = move || {
             let mut system = host();
-            let mut known = defaults(&system);
+            let mut known = right_ones(&system, &wanted);
             while stopped.recv_timeout(WATCH_EVERY) == Err(RecvTimeoutError::Timeout) {
-                let mut now = defaults(&system);
+                let mut now = right_ones(&system, &wanted);
                 if now == [None, None] {
                     // The sound server may have been started anew.
                     system = host();
-                    now = defaults(&system);
+                    now = right_ones(&system, &wanted);
                 }
                 for direction in [Direction::Input, Direction::Output] {
                     let n = direction as usize;
                     // None at all is for the stream to find out.
-                    if followed[n] && now[n].is_some() && now[n] != known[n] {
-                        let _ = say.send(BackendEvent::DefaultChanged(direction));
+                    if now[n].is_some() && now[n] != known[n] {
+                        let _ = say.send((None, BackendEvent::DefaultChanged(direction)));
                     }
                 }
                 known = now;
             }
         };
-        if let Err(error) = std::thread::Builder::new().name("default-devices".into()).spawn(watch) {
-            tracing::warn!(%error, "Failed to watch the default devices");
+        if let Err(error) = std::thread::Builder::new().name("device-watch".into()).spawn(watch) {
+            tracing::warn!(%error, "Failed to watch the devices");
         }
         Self { _stop: stop }
     }
 }
 
-fn defaults(host: &Host) -> [Option<String>; 2] {
-    let id = |device: Option<Device>| device.and_then(|d| d.id().ok()).map(|id| id.to_string());
-    [id(host.default_input_device()), id(host.default_output_device())]
+/// Returns the devices to be used now: the chosen ones where they are there.
+fn right_ones(host: &Host, wanted: &[Option<String>; 2]) -> [Option<String>; 2] {
+    [Direction::Input, Direction::Output].map(|direction| {
+        let device = match &wanted[direction as usize] {
+            Some(_) => find(host, direction, wanted[direction as usize].as_deref()).ok(),
+            None => default(host, direction),
+        };
+        device.and_then(|d| d.id().ok()).map(|id| id.to_string())
+    })
+}
+
+fn default(host: &Host, direction: Direction) -> Option<Device> {
+    match direction {
+        Direction::Input => host.default_input_device(),
+        Direction::Output => host.default_output_device(),
+    }
 }
 
 /// Returns the system's devices; monitors of speakers are left out.
@@ -131,34 +163,47 @@ impl CpalBackend {
     /// Returns a backend for devices by id, or by a part of their name; the system's default where there is none.
     pub fn new(input: Option<String>, output: Option<String>) -> Self {
         let (say, said) = channel();
-        Self { input, output, watch: None, say, said }
+        Self { input, output, watch: Weak::new(), latest: [0; 2], say, said }
     }
 
-    /// Follows the system's default from the first stream on.
-    fn watch(&mut self) {
-        let followed = [self.input.is_none(), self.output.is_none()];
-        if followed != [false; 2] {
-            let say = &self.say;
-            self.watch.get_or_insert_with(|| DefaultWatch::start(say.clone(), followed));
-        }
+    /// Returns the voice of a new stream.
+    fn voice(&mut self, direction: Direction) -> Voice {
+        let watch = self
+            .watch
+            .upgrade()
+            .unwrap_or_else(|| Arc::new(Watch::start(self.say.clone(), [self.input.clone(), self.output.clone()])));
+        self.watch = Arc::downgrade(&watch);
+        let number = &mut self.latest[direction as usize];
+        *number += 1;
+        Voice { say: self.say.clone(), number: *number, direction, watch }
     }
 }
 
 impl Backend for CpalBackend {
     fn open_input(&mut self, opening: Opening<CaptureCallback>) {
-        self.watch();
-        let (wanted, say) = (self.input.clone(), self.say.clone());
-        on_a_thread(move || opening.finish(|make| open_input(wanted.as_deref(), say, make)));
+        let (wanted, voice) = (self.input.clone(), self.voice(Direction::Input));
+        on_a_thread(move || opening.finish(|make| open_input(wanted.as_deref(), voice, make)));
     }
 
     fn open_output(&mut self, buffer_ms: u32, opening: Opening<RenderCallback>) {
-        self.watch();
-        let (wanted, say) = (self.output.clone(), self.say.clone());
-        on_a_thread(move || opening.finish(|make| open_output(wanted.as_deref(), buffer_ms, say, make)));
+        let (wanted, voice) = (self.output.clone(), self.voice(Direction::Output));
+        on_a_thread(move || opening.finish(|make| open_output(wanted.as_deref(), buffer_ms, voice, make)));
     }
 
     fn poll(&mut self) -> Option<BackendEvent> {
-        self.said.try_recv().ok()
+        while let Ok((number, event)) = self.said.try_recv() {
+            let stale = |direction: Direction| number.is_some_and(|n| n != self.latest[direction as usize]);
+            let is_stale = match &event {
+                BackendEvent::Xrun(direction)
+                | BackendEvent::Lost(direction, _)
+                | BackendEvent::DefaultChanged(direction) => stale(*direction),
+                BackendEvent::InputEnded => stale(Direction::Input),
+            };
+            if !is_stale {
+                return Some(event);
+            }
+        }
+        None
     }
 }
 
@@ -169,18 +214,14 @@ fn on_a_thread(work: impl FnOnce() + Send + 'static) {
     }
 }
 
-fn open_input(
-    wanted: Option<&str>,
-    say: Sender<BackendEvent>,
-    make: impl FnOnce(StreamFormat) -> CaptureCallback,
-) -> Opened {
+fn open_input(wanted: Option<&str>, voice: Voice, make: impl FnOnce(StreamFormat) -> CaptureCallback) -> Opened {
     let direction = Direction::Input;
     let host = host();
     let device = find(&host, direction, wanted)?;
     let supported = device.default_input_config().map_err(|e| failed(direction, &e))?;
     let config = stream_config(&supported, INPUT_BUFFER_MS);
     let callback = make(StreamFormat { rate: config.sample_rate, channels: config.channels });
-    let on_error = on_error(say, direction);
+    let (watch, on_error) = (Arc::clone(&voice.watch), on_error(voice));
     #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add formats; the rest is refused in words")]
     let stream = match supported.sample_format() {
         SampleFormat::F32 => capture::<f32>(&device, config, callback, on_error),
@@ -194,22 +235,24 @@ fn open_input(
     };
     let stream = stream.map_err(|e| failed(direction, &e))?;
     stream.play().map_err(|e| failed(direction, &e))?;
-    Ok(Box::new(CpalStream { name: Some(name_of(&device)), open: Some((stream, host)) }))
+    Ok(Box::new(CpalStream { name: Some(name_of(&device)), open: Some((stream, host)), _watch: watch }))
 }
 
 fn open_output(
     wanted: Option<&str>,
     buffer_ms: u32,
-    say: Sender<BackendEvent>,
+    voice: Voice,
     make: impl FnOnce(StreamFormat) -> RenderCallback,
 ) -> Opened {
     let direction = Direction::Output;
     let host = host();
     let device = find(&host, direction, wanted)?;
     let supported = device.default_output_config().map_err(|e| failed(direction, &e))?;
-    let config = stream_config(&supported, buffer_ms);
+    // The library asks PulseAudio for two of what it is asked for (its `host/pulseaudio`, 0.18).
+    let periods = if is_pulseaudio(&host) { 2 } else { 1 };
+    let config = stream_config(&supported, buffer_ms / periods);
     let callback = make(StreamFormat { rate: config.sample_rate, channels: config.channels });
-    let on_error = on_error(say, direction);
+    let (watch, on_error) = (Arc::clone(&voice.watch), on_error(voice));
     #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add formats; the rest is refused in words")]
     let stream = match supported.sample_format() {
         SampleFormat::F32 => render::<f32>(&device, config, callback, on_error),
@@ -223,16 +266,19 @@ fn open_output(
     };
     let stream = stream.map_err(|e| failed(direction, &e))?;
     stream.play().map_err(|e| failed(direction, &e))?;
-    Ok(Box::new(CpalStream { name: Some(name_of(&device)), open: Some((stream, host)) }))
+    Ok(Box::new(CpalStream { name: Some(name_of(&device)), open: Some((stream, host)), _watch: watch }))
 }
 
-fn on_error(say: Sender<BackendEvent>, direction: Direction) -> impl FnMut(cpal::Error) + Send + 'static {
+fn on_error(voice: Voice) -> impl FnMut(cpal::Error) + Send + 'static {
+    let Voice { say, number, direction, watch } = voice;
+    // Whoever closes the stream, and not the driver's thread, ends the watch.
+    drop(watch);
     move |error| {
         let kind = error.kind();
         if kind == ErrorKind::Xrun {
-            let _ = say.send(BackendEvent::Xrun(direction));
+            let _ = say.send((Some(number), BackendEvent::Xrun(direction)));
         } else if matches!(kind, ErrorKind::StreamInvalidated | ErrorKind::DeviceNotAvailable) {
-            let _ = say.send(BackendEvent::Lost(direction, error.to_string()));
+            let _ = say.send((Some(number), BackendEvent::Lost(direction, error.to_string())));
         } else {
             // ALSA over PulseAudio reports dozens of these at start and then plays fine.
             tracing::debug!(%error, ?direction, "The audio driver reported an error");
@@ -246,18 +292,18 @@ fn host() -> Host {
     pulse.and_then(|id| cpal::host_from_id(id).ok()).unwrap_or_else(cpal::default_host)
 }
 
+fn is_pulseaudio(host: &Host) -> bool {
+    host.id().name().eq_ignore_ascii_case("pulseaudio")
+}
+
 fn name_of(device: &Device) -> String {
     device.description().map_or_else(|_| device.to_string(), |d| d.name().to_owned())
 }
 
 /// Returns the device that was chosen; the system's default where it is gone, for the conversation is to go on.
 fn find(host: &Host, direction: Direction, wanted: Option<&str>) -> Result<Device, AudioError> {
-    let default = || match direction {
-        Direction::Input => host.default_input_device(),
-        Direction::Output => host.default_output_device(),
-    };
     let Some(wanted) = wanted else {
-        return default().ok_or(AudioError::NoDevice(direction));
+        return default(host, direction).ok_or(AudioError::NoDevice(direction));
     };
     let fits = |device: &Device| {
         let way = match direction {
@@ -269,7 +315,7 @@ fn find(host: &Host, direction: Direction, wanted: Option<&str>) -> Result<Devic
         way && (id == wanted || id.ends_with(&format!(":{wanted}")) || name.contains(wanted))
     };
     let mut devices = host.devices().map_err(|e| failed(direction, &e))?;
-    devices.find(fits).or_else(default).ok_or_else(|| AudioError::NotFound(wanted.to_owned()))
+    devices.find(fits).or_else(|| default(host, direction)).ok_or_else(|| AudioError::NotFound(wanted.to_owned()))
 }
 
 fn stream_config(supported: &SupportedStreamConfig, buffer_ms: u32) -> StreamConfig {

@@ -1,4 +1,4 @@
-//! One step of the DSP thread: captured frames to 20 ms chunks, queued audio to the render ring, reports to events.
+//! One step of the DSP thread: captured frames to 10 ms chunks, queued audio to the render ring, reports to events.
 
 mod playout;
 mod uplink;
@@ -73,7 +73,7 @@ pub enum Command {
 /// What the owner must know.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// 20 ms from the microphone.
+    /// 10 ms from the microphone.
     Mic(Pcm16),
     /// The microphone is open; what it hears leaves so late.
     MicDelay {
@@ -257,7 +257,13 @@ impl Dsp {
         }
     }
 
-    /// Does what is due now: every 5 ms or so.
+    /// Returns whether nothing is open and nothing is to be done.
+    pub fn is_idle(&self) -> bool {
+        let closed = self.input.is_none() && self.output.is_none();
+        closed && self.opening_input.is_none() && self.opening_output.is_none() && self.retry == [None; 2]
+    }
+
+    /// Does what is due now: every 3 ms or so.
     pub fn step(&mut self, emit: &mut dyn FnMut(Event)) {
         self.handle_backend(emit);
         self.finish_input(emit);

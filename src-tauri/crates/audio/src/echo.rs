@@ -114,15 +114,6 @@ impl Residual {
             () => EchoState::Good,
         }
     }
-
-    fn far_end(&self) -> FarEnd {
-        match self.state() {
-            _ if self.sounds == 0 => FarEnd::Silent,
-            // An echo that comes through whole is like the user, and nothing is learnt while he may speak.
-            EchoState::Learning | EchoState::Leaking => FarEnd::Leaking,
-            EchoState::Good => FarEnd::Cancelled,
-        }
-    }
 }
 
 impl Echo {
@@ -144,7 +135,14 @@ impl Echo {
 
     /// Returns whether the far end may be heard in what is cleaned.
     pub fn far_end(&self) -> FarEnd {
-        self.residual.far_end()
+        match (self.mode, self.residual.state()) {
+            _ if self.residual.sounds == 0 => FarEnd::Silent,
+            // It is believed until something is heard of it.
+            (EchoMode::Headphones, EchoState::Learning) => FarEnd::Cancelled,
+            // An echo that comes through whole is like the user, and nothing is learnt while he may speak.
+            (_, EchoState::Learning | EchoState::Leaking) => FarEnd::Leaking,
+            (_, EchoState::Good) => FarEnd::Cancelled,
+        }
     }
 
     /// Returns how late the near end leaves, rounded up (the test below measures it by correlation).

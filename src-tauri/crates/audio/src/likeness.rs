@@ -18,6 +18,9 @@ const LATEST: usize = 60;
 /// From which it is an echo. Measured in rooms with a canceller that loses its way: its own voice 0.77 to 0.97, the user over it 0.26 to 0.73,
 /// 0.79 where the echo is 10 dB louder than he.
 const ECHO: f32 = 0.76;
+/// The same of the latest 80 ms, where the delay has just become another: 0.82 to 0.94, and the user 0.28 to 0.80.
+const LATEST_BLOCKS: usize = 8;
+const SURELY_ECHO: f32 = 0.82;
 /// Power of a spectral line below which nothing is told apart.
 const FAINT: f32 = 1e-7;
 
@@ -65,20 +68,21 @@ impl Likeness {
 
     /// Returns whether the last 160 ms are what was played some time before.
     pub fn is_echo(&self) -> bool {
-        let near = self.near.bands.len() == BLOCKS;
-        near && (0..=LATEST).any(|late| {
-            let begin = self.far.bands.len().checked_sub(BLOCKS + late);
-            begin.is_some_and(|begin| self.correlation(begin) > ECHO)
-        })
+        self.near.bands.len() == BLOCKS
+            && (0..=LATEST).any(|late| {
+                self.correlation(BLOCKS, late) > ECHO || self.correlation(LATEST_BLOCKS, late) > SURELY_ECHO
+            })
     }
 
     /// Returns Pearson's correlation of all bands, each about its own mean: a room and a loudspeaker colour, and keep that.
-    fn correlation(&self, begin: usize) -> f32 {
+    fn correlation(&self, blocks: usize, late: usize) -> f32 {
+        let Some(begin) = self.far.bands.len().checked_sub(blocks + late) else { return 0.0 };
+        let count = blocks as f32;
         let (mut nn, mut ff, mut nf) = (0.0, 0.0, 0.0);
         for band in 0..BANDS {
-            let near = || self.near.bands.iter().map(|b| b[band]);
-            let far = || self.far.bands.range(begin..begin + BLOCKS).map(|b| b[band]);
-            let (near_mean, far_mean) = (near().sum::<f32>() / BLOCKS as f32, far().sum::<f32>() / BLOCKS as f32);
+            let near = || self.near.bands.range(BLOCKS - blocks..).map(|b| b[band]);
+            let far = || self.far.bands.range(begin..begin + blocks).map(|b| b[band]);
+            let (near_mean, far_mean) = (near().sum::<f32>() / count, far().sum::<f32>() / count);
             for (n, f) in near().zip(far()) {
                 let (n, f) = (n - near_mean, f - far_mean);
                 nn += n * n;

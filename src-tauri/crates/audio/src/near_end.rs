@@ -20,6 +20,8 @@ const SPEECH: f32 = 0.5;
 const CONFIRMED: u32 = 4;
 /// The same where some echo may come through: 224 ms, by which much of what is compared with the far end is this sound.
 const CONFIRMED_IN_DOUBT: u32 = 14;
+/// What an echo leaves of the count: one frame that is none proves little.
+const AFTER_ECHO: u32 = 2;
 /// Frames without speech that end what was not confirmed.
 const FALSE_ALARM: u32 = 6;
 /// Frames without speech that end speech: 400 ms.
@@ -112,16 +114,12 @@ impl NearEnd {
             FarEnd::Silent | FarEnd::Cancelled => CONFIRMED,
             FarEnd::Leaking => CONFIRMED_IN_DOUBT,
         };
-        let repeats = matches!(self.state, State::Onset { speech, .. } if speech + 1 >= CONFIRMED)
-            && is_speech
-            && far_end != FarEnd::Silent
-            && is_echo();
+        let repeats = matches!(self.state, State::Onset { .. }) && is_speech && far_end != FarEnd::Silent && is_echo();
         self.is_echo = repeats && far_end == FarEnd::Leaking;
         let (state, voice) = match (self.state, is_speech) {
             (State::Quiet, false) => (State::Quiet, None),
             (State::Quiet, true) => (State::Onset { speech: 1, silence: 0 }, Some(Voice::Onset)),
-            // It counts from here again: none of that was the user's.
-            (State::Onset { .. }, true) if repeats => (State::Onset { speech: CONFIRMED - 1, silence: 0 }, None),
+            (State::Onset { .. }, true) if repeats => (State::Onset { speech: AFTER_ECHO, silence: 0 }, None),
             (State::Onset { speech, .. }, true) if speech + 1 >= confirmed => {
                 (State::Speech { silence: 0 }, Some(Voice::Confirmed))
             }

@@ -38,7 +38,7 @@ pub(crate) struct Mark {
     pub generation: u32,
     /// Device frames in the ring.
     pub frames: u32,
-    /// Frames at 24 kHz that these are, less where a block was padded.
+    /// Frames at 24 kHz that these are, less where a block was padded or the resampler held some back.
     pub source_frames: u32,
     /// Frames at 24 kHz of the segment when these have been heard.
     pub source_end: u64,
@@ -128,7 +128,8 @@ impl RenderCallback {
     pub fn fill<S: Copy>(&mut self, interleaved: &mut [S], channels: u16, from_f32: impl Fn(f32) -> S) {
         let wanted = self.shared.generation.load(Ordering::Acquire);
         if wanted != self.generation && self.fade.left.is_none() {
-            self.fade.left = Some(self.fade.length);
+            // What stands still is silent already.
+            self.fade.left = Some(if self.gain.present == 0.0 { 0 } else { self.fade.length });
         }
         let aim = Loudness::gain(self.shared.loudness.load(Ordering::Acquire));
         // A pause must not keep a flush waiting.

@@ -56,6 +56,12 @@ impl Resampler {
         self.inner.as_ref().map_or(0, |r| r.output_delay())
     }
 
+    /// Returns input frames that it was given and holds back: they leave with the next ones.
+    pub fn held(&self) -> usize {
+        let delay = |r: &Fft<f32>| (r.output_delay() * r.input_frames_max()).div_ceil(r.output_frames_max().max(1));
+        self.inner.as_ref().map_or(0, |r| delay(r) + self.pending.len())
+    }
+
     /// Forgets everything heard so far.
     pub fn reset(&mut self) {
         if let Some(inner) = &mut self.inner {

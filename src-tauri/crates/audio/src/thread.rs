@@ -7,7 +7,7 @@ use std::{
 use crate::{Backend, Command, Dsp, EchoMode, Event};
 
 /// How often the rings are looked at.
-const TICK: Duration = Duration::from_millis(5);
+const TICK: Duration = Duration::from_millis(3);
 /// Commands that may wait; the DSP thread drains them all every tick.
 const COMMANDS: usize = 4096;
 
@@ -28,7 +28,13 @@ impl Audio {
         let run = move || {
             let mut dsp = Dsp::new(backend(), mode);
             loop {
-                match inbox.recv_timeout(TICK) {
+                // Nothing of it costs anything while both devices are closed.
+                let first = if dsp.is_idle() {
+                    inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                } else {
+                    inbox.recv_timeout(TICK)
+                };
+                match first {
                     Ok(command) => dsp.handle(command, &mut emit),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => break,

@@ -37,7 +37,7 @@ pub enum Input {
         /// What the model is told; an error is told as one.
         result: Result<String, String>,
     },
-    /// The microphone gave 20 ms.
+    /// The microphone gave 10 ms.
     Mic(Pcm16),
     /// What it gives has been on its way for so long inside this program.
     MicDelay {

@@ -55,13 +55,15 @@ pub(super) struct Queued {
     /// Frames that are in the ring or heard.
     sent: u64,
     pub ended: bool,
-    /// Whether what the resampler holds back has been pushed out.
-    drained: bool,
+    /// Frames that have left the resampler.
+    out: u64,
+    /// Silence pushed behind the last of them.
+    padded: u64,
 }
 
 impl Queued {
     pub fn new(segment: Segment, pcm: Pcm16) -> Self {
-        Self { segment, samples: pcm.0.into(), base: 0, sent: 0, ended: false, drained: false }
+        Self { segment, samples: pcm.0.into(), base: 0, sent: 0, out: 0, padded: 0, ended: false }
     }
 
     fn waiting(&self) -> usize {
@@ -69,7 +71,7 @@ impl Queued {
     }
 
     fn has_work(&self) -> bool {
-        self.waiting() > 0 || (self.ended && !self.drained)
+        self.waiting() > 0 || (self.ended && self.out < self.sent)
     }
 
     fn handle_heard(&mut self, frames: u64) {
@@ -79,7 +81,7 @@ impl Queued {
     }
 
     fn is_over(&self) -> bool {
-        self.ended && self.drained && self.samples.is_empty()
+        self.ended && self.out == self.sent && self.samples.is_empty()
     }
 }
 
@@ -147,8 +149,8 @@ impl Dsp {
             emit(Event::Flushed { generation });
         }
         for queued in &mut self.queue {
-            queued.sent = queued.base;
-            queued.drained = false;
+            (queued.sent, queued.out) = (queued.base, queued.base);
+            queued.padded = 0;
         }
     }
 
@@ -235,17 +237,20 @@ fn push_block(queue: &mut VecDeque<Queued>, output: &mut Output, generation: u32
     }
     output.limiter.apply(&mut block);
     queued.sent += available as u64;
-    // A block of nothing but silence pushes out what the resampler held back.
-    queued.drained = available == 0;
+    queued.padded = if available == SOURCE_BLOCK { 0 } else { queued.padded + (SOURCE_BLOCK - available) as u64 };
     output.made.clear();
     output.resampler.push(&block, &mut output.made);
+    // What the resampler holds back is not on its way yet, but for what silence has pushed out.
+    let held = (output.resampler.held() as u64).saturating_sub(queued.padded);
+    let before = queued.out;
+    queued.out = queued.sent.saturating_sub(held).max(before);
     if !output.made.is_empty() && output.ends.samples.push_entire_slice(&output.made).is_ok() {
         let _ = output.ends.marks.push(Mark {
             segment: queued.segment.0,
             generation,
             frames: u32::try_from(output.made.len()).unwrap_or(u32::MAX),
-            source_frames: available as u32,
-            source_end: queued.sent,
+            source_frames: (queued.out - before) as u32,
+            source_end: queued.out,
         });
     }
     if queued.is_over() {

@@ -15,12 +15,12 @@ use crate::{
     clock_drift::Streams, level_of,
 };
 
-/// Frames at 24 kHz in one chunk for the wire: 20 ms.
-const CHUNK: usize = 480;
+/// Frames at 24 kHz in one chunk for the wire: 10 ms, for a longer one is 10 ms later (measured).
+const CHUNK: usize = 240;
 /// Chunks between two level events: 25 a second.
-const CHUNKS_PER_LEVEL: u32 = 2;
+const CHUNKS_PER_LEVEL: u32 = 4;
 /// Chunks between two reports of the canceller: twice a second.
-const CHUNKS_PER_HEALTH: u32 = 25;
+const CHUNKS_PER_HEALTH: u32 = 50;
 /// A sample that says no more than that it was too loud.
 const FULL_SCALE: f32 = 0.999;
 /// Seconds of zeros that no microphone gives: its own noise is more.
