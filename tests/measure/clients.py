@@ -5,8 +5,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-HERE = Path(__file__).parent
-PEERS = HERE / "peers"
+PEERS = Path(__file__).resolve().parent / "peers"
+FLOOR = "floor"
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def clients(port: int, program: Path, packages: Path, home: Path) -> list[Client
     ours = {"VIVAVOCE_HOME": str(home / "vivavoce"), "VIVAVOCE_OTHER_KEY": "none"}
     talk = [str(program), "talk", "--engine", url, "--provider", "other"]
     return [
-        Client("floor", [sys.executable, str(PEERS / "floor.py"), str(port)], python),
+        Client(FLOOR, [sys.executable, str(PEERS / "floor.py"), str(port)], python),
         Client("vivavoce, canceller off", [*talk, "--echo", "headphones"], ours),
         Client("vivavoce, canceller on", [*talk, "--echo", "full-duplex"], ours),
         Client("openai-agents, Python", [sys.executable, str(PEERS / "agents_sounddevice.py"), url], python),

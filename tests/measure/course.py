@@ -4,10 +4,12 @@ import asyncio
 import random
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
 from load import Load
+from probe import Run
 from server import RATE
 
 START_S = 40
@@ -16,11 +18,11 @@ ANSWER_S = 3
 LONG_ANSWER_S = 10
 WINDOW_S = 2
 WINDOWS = 4
-# An append holds the burst from this sample on; the probe at the microphone hears it from the same.
+# 16 bits. A burst begins with the first sample that is louder, at the microphone's source as in an append.
 BURST_LOUD = 1200
 ANSWER_LOUD = 1500
 ANSWER_LEVEL = 10_000
-# An underrun at the start of a client is no matter.
+# How many of each do not count: the first opens what the others find open.
 WARM_UP = 1
 
 
@@ -36,17 +38,17 @@ class Seen:
     pss: list[float] = field(default_factory=list)
     rss: list[float] = field(default_factory=list)
     append_ms: float | None = None
-    gaps: int = 0
+    gaps: list[float] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
 
 
 class Course:
     """One client, from its first word to the server until it is killed."""
 
-    def __init__(self, server, feed, mic, speaker, process, runs):
+    def __init__(self, server, feed, mic, speaker, pid, runs, seen):
         self._server, self._feed, self._mic, self._speaker = server, feed, mic, speaker
-        self._process, self._runs = process, runs
-        self.seen = Seen()
+        self._pid, self._runs = pid, runs
+        self.seen = seen
 
     async def run(self):
         """Measures everything; raises what stands in the way."""
@@ -58,10 +60,13 @@ class Course:
         await self._cost()
 
     async def _begin(self):
-        async with asyncio.timeout(START_S):
-            await self._server.configured.wait()
-            for _ in range(20):
-                await self._server.appends.get()
+        try:
+            async with asyncio.timeout(START_S):
+                await self._server.configured.wait()
+                for _ in range(20):
+                    await self._server.appends.get()
+        except TimeoutError:
+            raise RuntimeError(f"it sent no sound within {START_S} s") from None
         # The speaker, too, may take its time to open.
         await asyncio.sleep(1)
 
@@ -111,7 +116,7 @@ class Course:
             self.seen.words.append("an answer was not heard")
             return
         heard = sum(run.frames for run in runs) / 48
-        self.seen.gaps += len(runs) - 1
+        self.seen.gaps += gaps(runs)
         self.seen.downlink.append((runs[0].begun - began) * 1000)
         if heard >= ANSWER_S * 1000 - 20:
             self.seen.words.append("an answer played to its end though the user spoke")
@@ -136,7 +141,7 @@ class Course:
         began, speaking = await self._server.answer(tone(LONG_ANSWER_S))
         await asyncio.sleep(1)
         drain(self._server.appends)
-        load = Load(self._process.pid)
+        load = Load(self._pid)
         for _ in range(WINDOWS):
             begin = time.monotonic()
             await asyncio.sleep(WINDOW_S)
@@ -150,7 +155,7 @@ class Course:
         await asyncio.wait_for(speaking, 5)
         await asyncio.sleep(max(0.0, began + LONG_ANSWER_S + 0.5 - time.monotonic()))
         runs = self._speaker.between(began, time.monotonic())
-        self.seen.gaps += max(len(runs) - 1, 0)
+        self.seen.gaps += gaps(runs)
         lost = LONG_ANSWER_S * 1000 - sum(run.frames for run in runs) / 48
         if lost > 20:
             self.seen.words.append(f"{lost:.0f} ms of the long answer were not heard")
@@ -160,6 +165,11 @@ def tone(seconds: float) -> bytes:
     """Returns a tone of 1 kHz, loud from its first samples."""
     wave = ANSWER_LEVEL * np.sin(2 * np.pi * 1000 * np.arange(int(RATE * seconds)) / RATE)
     return wave.astype(np.int16).tobytes()
+
+
+def gaps(runs: list[Run]) -> list[float]:
+    """Returns the silences between stretches of an answer, in milliseconds."""
+    return [(after.begun - before.ended) * 1000 for before, after in pairwise(runs)]
 
 
 def drain(queue: asyncio.Queue) -> int:

@@ -18,6 +18,7 @@ RATE = 24_000
 DELTA_MS = 100
 # Servers speak faster than they are heard.
 DELTA_EVERY_S = 0.025
+ANSWER_LIMIT_S = 5
 FORMAT = {"type": "audio/pcm", "rate": RATE}
 
 
@@ -84,7 +85,7 @@ class Server:
         """Begins an answer; returns when its first audio was sent, and the task that speaks on."""
         first = asyncio.get_running_loop().create_future()
         speaking = asyncio.create_task(self._speak(pcm, first))
-        return await asyncio.wait_for(first, 5), speaking
+        return await asyncio.wait_for(first, ANSWER_LIMIT_S), speaking
 
     async def _speak(self, pcm, first):
         response, item = self._name("resp"), self._name("item")
