@@ -36,7 +36,13 @@ class Probe:
         self._last_loud = -RATE
         self._lock = threading.Lock()
         self._stream = pasimple.PaSimple(
-            pasimple.PA_STREAM_RECORD, pasimple.PA_SAMPLE_S16LE, 1, RATE, "probe", device_name=device, fragsize=BLOCK * 2
+            pasimple.PA_STREAM_RECORD,
+            pasimple.PA_SAMPLE_S16LE,
+            1,
+            RATE,
+            "probe",
+            device_name=device,
+            fragsize=BLOCK * 2,
         )
         threading.Thread(target=self._listen, daemon=True).start()
 

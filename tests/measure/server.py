@@ -4,7 +4,6 @@ import asyncio
 import base64
 import itertools
 import json
-import mimetypes
 import time
 from pathlib import Path
 
@@ -19,6 +18,7 @@ DELTA_MS = 100
 # Servers speak faster than they are heard.
 DELTA_EVERY_S = 0.025
 ANSWER_LIMIT_S = 5
+SCRIPTS = {".js": "text/javascript", ".mjs": "text/javascript"}
 FORMAT = {"type": "audio/pcm", "rate": RATE}
 
 
@@ -43,7 +43,10 @@ class Server:
             "output_modalities": ["audio"],
             "instructions": "",
             "tools": [],
-            "audio": {"input": {"format": FORMAT, "turn_detection": None}, "output": {"format": FORMAT, "voice": "alloy"}},
+            "audio": {
+                "input": {"format": FORMAT, "turn_detection": None},
+                "output": {"format": FORMAT, "voice": "alloy"},
+            },
         }
 
     async def __aenter__(self):
@@ -147,8 +150,9 @@ class Server:
             await self.send("conversation.item.truncated", **same)
         elif kind == "response.cancel":
             if not self._answering:
-                error = {"type": "invalid_request_error", "code": "response_cancel_not_active", "message": "None is active."}
-                await self.send("error", error={**error, "param": None, "event_id": event.get("event_id")})
+                error = {"type": "invalid_request_error", "code": "response_cancel_not_active", "param": None}
+                error |= {"message": "None is active.", "event_id": event.get("event_id")}
+                await self.send("error", error=error)
             self._answering = False
 
     def _name(self, kind):
@@ -164,6 +168,6 @@ class Server:
         if ".." in rest or not file.is_file():
             return Response(404, "Not Found", Headers({"Content-Length": "0", "Connection": "close"}), b"")
         body = file.read_bytes()
-        kind = "text/javascript" if file.suffix in (".js", ".mjs") else mimetypes.guess_type(file.name)[0] or "text/plain"
+        kind = SCRIPTS.get(file.suffix, "text/html")
         headers = Headers({"Content-Type": kind, "Content-Length": str(len(body)), "Connection": "close"})
         return Response(200, "OK", headers, body)

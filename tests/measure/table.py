@@ -22,15 +22,18 @@ FIGURES = [
     ("rss", "RSS MB", 0, "/"),
 ]
 NOTES = """\
-uplink: onset of a tone at the microphone's source until the first append that holds it has arrived at the server.
+uplink: onset of a tone at the microphone's source until the first append that holds it has arrived at the server. The
+onset is a tenth of the tone's height, so what a filter smears begins a little early.
 downlink: first response.output_audio.delta sent until the first loud sample at the speaker's monitor.
 stop: input_audio_buffer.speech_started sent until the last loud sample at the speaker's monitor.
 cut - heard: audio_end_ms of conversation.item.truncate less the loud samples at the monitor; p95 is that of its size.
-CPU: of the client and all that it started, in windows of two seconds of a ten-second answer. PSS: of all; RSS: of the first.
-floor: a client that does nothing but pass on blocks of 10 ms. In each column it is how far the median is from its median.
+CPU: of the client and all that it started, in windows of two seconds of a ten-second answer. PSS: of all; RSS: of the
+first process.
+floor: a client that does nothing but pass on blocks of 10 ms. In each column it is how far the median is from its
+median.
 gaps: silences of more than 1 ms within an answer. A busy machine makes them in any client.
-The first burst and the first answer are not counted. Speaker and microphone are null devices; what real ones take comes on
-top for all."""
+The first burst and the first answer are not counted. Speaker and microphone are null devices; what real ones take
+comes on top for all."""
 
 
 def report(rows: dict[str, Seen], file):
@@ -44,7 +47,8 @@ def report(rows: dict[str, Seen], file):
         print(f"{name}: {remarks(seen)}.")
     print(NOTES)
     load = " ".join(f"{one:.1f}" for one in os.getloadavg())
-    print(f"{time.strftime('%Y-%m-%d')}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {load}.")
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {load}"
+    print(f"{time.strftime('%Y-%m-%d')}, {machine}.")
 
 
 def summary(seen: Seen) -> dict:
@@ -54,7 +58,8 @@ def summary(seen: Seen) -> dict:
         values = getattr(seen, name)
         if values:
             far = np.abs(values) if name == "cut" else values
-            figures[name] = {"n": len(values), "median": float(np.median(values)), "p95": float(np.percentile(far, 95))}
+            median, p95 = float(np.median(values)), float(np.percentile(far, 95))
+            figures[name] = {"n": len(values), "median": median, "p95": p95}
     return figures
 
 

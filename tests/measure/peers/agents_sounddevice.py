@@ -1,7 +1,7 @@
 """The `openai-agents` package with sounddevice, as its own command line demo combines them: agents_sounddevice.py URL.
 
-As there: blocks of 40 ms, the playback tracker fed from the output callback, the server's interruption switched off, and
-no sound sent while an answer plays.
+As there: blocks of 40 ms, the playback tracker fed from the output callback, the server's interruption switched off,
+and no sound sent while an answer plays.
 """
 
 import asyncio

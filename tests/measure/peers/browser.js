@@ -1,5 +1,6 @@
 // The stock WebSocket session of the agents package, with wavtools at microphone and speaker.
-import { OpenAIRealtimeWebSocket, RealtimeAgent, RealtimeSession } from '/js/@openai/agents-realtime/dist/bundle/openai-realtime-agents.mjs';
+import { OpenAIRealtimeWebSocket, RealtimeAgent, RealtimeSession }
+  from '/js/@openai/agents-realtime/dist/bundle/openai-realtime-agents.mjs';
 import { WavRecorder, WavStreamPlayer } from '/js/wavtools/index.js';
 
 const sampleRate = 24000;
