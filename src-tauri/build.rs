@@ -10,6 +10,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "devices",
         "install_models",
         "cancel_install",
+        "check_sound",
+        "end_sound_check",
         "key_state",
         "set_key",
         "clear_key",

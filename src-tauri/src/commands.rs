@@ -252,3 +252,15 @@ pub(crate) async fn cancel_install(desktop: State<'_, Desktop>) -> Result<(), Co
     desktop.assistant.cancel_install().await;
     Ok(())
 }
+
+#[tauri::command]
+pub(crate) async fn check_sound(desktop: State<'_, Desktop>) -> Result<(), CommandError> {
+    desktop.assistant.check_sound().await;
+    Ok(())
+}
+
+#[tauri::command]
+pub(crate) async fn end_sound_check(desktop: State<'_, Desktop>) -> Result<(), CommandError> {
+    desktop.assistant.end_sound_check().await;
+    Ok(())
+}

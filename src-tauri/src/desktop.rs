@@ -38,6 +38,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
             commands::devices,
             commands::install_models,
             commands::cancel_install,
+            commands::check_sound,
+            commands::end_sound_check,
             commands::key_state,
             commands::set_key,
             commands::clear_key,
@@ -51,12 +53,12 @@ pub(crate) fn run() -> anyhow::Result<()> {
             }
         })
         .setup(|app| {
-            let (desktop, mut unreadable) = tauri::async_runtime::block_on(async { compose() })?;
+            let (desktop, mut found) = tauri::async_runtime::block_on(async { compose() })?;
             let assistant = desktop.assistant.clone();
             let shortcut = desktop.settings.lock().unwrap_or_else(PoisonError::into_inner).shortcut.clone();
             app.manage(desktop);
             app.manage(Held::default());
-            unreadable.extend(talk_key::listen(app.handle(), shortcut.as_deref()).err());
+            found.unreadable.extend(talk_key::listen(app.handle(), shortcut.as_deref()).err());
             if let Some(order) = Order::among(&std::env::args().collect::<Vec<_>>()) {
                 order.carry_out(app.handle());
             }
@@ -68,7 +70,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
             if let Err(error) = tray::build(app.handle()) {
                 tracing::warn!(%error, "There is no tray icon");
             }
-            tauri::async_runtime::spawn(view_channel::forward(app.handle().clone(), assistant.clone(), unreadable));
+            tauri::async_runtime::spawn(view_channel::forward(app.handle().clone(), assistant.clone(), found));
             Ok(())
         })
         .build(tauri::generate_context!())
@@ -81,9 +83,18 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Puts everything together; returns words about what of the user's could not be read, too.
-fn compose() -> anyhow::Result<(Desktop, Vec<String>)> {
+/// What a start finds that the user is to be told.
+pub(crate) struct Found {
+    /// Words about what of the user's could not be read.
+    pub unreadable: Vec<String>,
+    /// Whether nothing has ever been set here.
+    pub is_first_run: bool,
+}
+
+/// Puts everything together.
+fn compose() -> anyhow::Result<(Desktop, Found)> {
     let paths = Paths::from_env();
+    let is_first_run = !paths.settings().exists();
     let mut unreadable = Vec::new();
     let settings = Settings::load(&paths.settings()).unwrap_or_else(|error| {
         unreadable.push(error.to_string());
@@ -100,10 +111,11 @@ fn compose() -> anyhow::Result<(Desktop, Vec<String>)> {
         backend: Box::new(move || Box::new(CpalBackend::new(input, output))),
         echo: compose::echo(&settings),
         models: Some(paths.models()),
+        sound_check: std::env::current_exe().ok(),
         memories: Some(paths.memories()),
         observer: None,
     });
-    Ok((Desktop { assistant, vault, paths, settings: Mutex::new(settings) }, unreadable))
+    Ok((Desktop { assistant, vault, paths, settings: Mutex::new(settings) }, Found { unreadable, is_first_run }))
 }
 
 /// Returns the server that settings stand for.

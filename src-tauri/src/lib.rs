@@ -35,6 +35,18 @@ pub fn run_engine(models: PathBuf, stitched: bool) -> ExitCode {
     }
 }
 
+/// Is the sound check of a parent process.
+pub fn check_sound() -> ExitCode {
+    let paths = assistant::prelude::Paths::from_env();
+    match assistant::check_for_parent(&paths.settings(), paths.models()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(words) => {
+            eprintln!("{words}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn log_to_stderr() {
     let wanted = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
     let filter = tracing_subscriber::EnvFilter::new(assistant::log_filter(&wanted));

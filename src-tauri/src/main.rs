@@ -1,4 +1,5 @@
-//! The desktop app; started as `vivavoce engine --models DIR` it is the engine of another process.
+//! The desktop app; started as `vivavoce engine --models DIR` it is the engine of another process,
+//! as `vivavoce sound-check` its sound check.
 #![cfg_attr(all(windows, not(debug_assertions)), windows_subsystem = "windows")]
 
 use std::process::ExitCode;
@@ -10,6 +11,9 @@ fn main() -> ExitCode {
         && flag == "--models"
     {
         return vivavoce::run_engine(folder.into(), rest == ["--stitched"]);
+    }
+    if args == ["sound-check"] {
+        return vivavoce::check_sound();
     }
     vivavoce::run()
 }

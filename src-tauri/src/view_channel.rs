@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     commands::{ChannelMessage, Snapshot},
+    desktop::Found,
     tray,
 };
 
@@ -41,21 +42,33 @@ impl Window {
 }
 
 /// Keeps the tray's menu true, and says what the start has found.
-pub(crate) async fn forward(app: AppHandle, assistant: Assistant, unreadable: Vec<String>) {
+pub(crate) async fn forward(app: AppHandle, assistant: Assistant, found: Found) {
     let Some((view, models, mut events)) = assistant.subscribe().await else { return };
-    for text in unreadable {
+    for text in found.unreadable {
         assistant.notify("settings", Severity::Warning, text, NoticeAction::Dismiss).await;
     }
-    let lacking = models.iter().filter(|m| m.required && m.state != ModelState::Installed);
-    let megabytes = lacking.map(|m| m.download_bytes).sum::<u64>().div_ceil(1_000_000);
+    let mut lacking: Vec<_> = models.into_iter().filter(|m| m.required && m.state != ModelState::Installed).collect();
+    let megabytes = lacking.iter().map(|m| m.download_bytes).sum::<u64>().div_ceil(1_000_000);
     if megabytes > 0 {
         let text = format!("To talk without a server, Vivavoce needs its models: {megabytes} MB to fetch, once.");
         assistant.notify("models", Severity::Warning, text, NoticeAction::InstallModels).await;
     }
     tray::show(&app, &view.status);
-    while let Some(event) = events.recv().await {
-        if let ViewEvent::Status { status } = event {
-            tray::show(&app, &status);
+    // The check speaks, so it waits for the voice.
+    let mut offer = found.is_first_run;
+    loop {
+        if offer && lacking.is_empty() {
+            offer = false;
+            let text = "Does it hear you, and not itself? A sound check tells in half a minute.".into();
+            assistant.notify("sound-check", Severity::Info, text, NoticeAction::CheckSound).await;
+        }
+        match events.recv().await {
+            Some(ViewEvent::Status { status }) => tray::show(&app, &status),
+            Some(ViewEvent::Model { model }) if model.state == ModelState::Installed => {
+                lacking.retain(|m| m.id != model.id);
+            }
+            Some(_) => {}
+            None => return,
         }
     }
 }

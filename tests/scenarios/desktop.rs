@@ -263,6 +263,40 @@ async fn the_talk_key_is_heard_anywhere_on_the_desktop_and_by_starting_the_progr
     window.close().await;
 }
 
+#[tokio::test]
+#[ignore = "needs the models and a desktop"]
+async fn a_first_run_offers_a_sound_check_and_the_window_shows_what_it_finds() {
+    let home = home_with_models();
+    let window = Window::open(home.path()).await;
+    let stage =
+        |stage: &str| format!("return document.querySelector('[data-test=sound-check]')?.dataset.stage === '{stage}'");
+    let press =
+        |name: &str| format!("[...document.querySelectorAll('button')].find((b) => b.innerText === '{name}').click()");
+    window.until(LIMIT, "the offer", "return /A sound check tells/.test(document.body.innerText)").await;
+    window.page.execute(&press("Check the sound"), Vec::new()).await.unwrap();
+    window.until(LIMIT, "a quiet moment", &stage("quiet")).await;
+    window.picture("window-sound-check").await;
+    window.page.execute(&press("Cancel"), Vec::new()).await.unwrap();
+    window.until(LIMIT, "no check", "return !document.querySelector('[data-test=sound-check]')").await;
+
+    window.page.execute("document.querySelector('[data-test=check-sound]').click()", Vec::new()).await.unwrap();
+    window.until(LIMIT, "the sentence", &stage("alone")).await;
+    window.until(LIMIT, "the report", &stage("done")).await;
+    window.picture("window-sound-checked").await;
+    let report = "return document.querySelector('[data-test=sound-check] ul').innerText";
+    let report = window.page.execute(report, Vec::new()).await.unwrap();
+    // Nothing plays into the rig's microphone but zeros.
+    assert!(report.as_str().unwrap().contains("nothing but silence"), "{report}");
+    assert!(report.as_str().unwrap().contains("It plays."), "{report}");
+    // Whoever wants to talk wants the devices.
+    window.page.execute(&press("Check again"), Vec::new()).await.unwrap();
+    window.until(LIMIT, "another check", &stage("preparing")).await;
+    window.page.execute("document.querySelector('[data-test=talk]').click()", Vec::new()).await.unwrap();
+    window.until(LIMIT, "no check", "return !document.querySelector('[data-test=sound-check]')").await;
+    window.until(LIMIT, "the talk", "return document.querySelector('[data-agent=listening]') !== null").await;
+    window.close().await;
+}
+
 async fn eventually(what: &str, holds: impl Fn() -> bool) {
     let due = tokio::time::Instant::now() + LIMIT;
     while !holds() {

@@ -85,6 +85,7 @@ async fn answering(echo: EchoMode) -> (Assistant, Receiver<ViewEvent>) {
         backend: Box::new(|| Box::new(CpalBackend::new(None, None))),
         echo,
         models: None,
+        sound_check: None,
         memories: None,
         observer: None,
     });

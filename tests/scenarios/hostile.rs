@@ -60,6 +60,7 @@ fn start(url: &str) -> Assistant {
         backend: Box::new(|| Box::new(audio::FakeDevices::new(audio::StreamFormat { rate: 48_000, channels: 1 }).1)),
         echo: audio::EchoMode::Headphones,
         models: None,
+        sound_check: None,
         memories: None,
         observer: None,
     })

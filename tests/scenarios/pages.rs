@@ -21,6 +21,8 @@ const SCENES: &[&str] = &[
     "reconnecting",
     "models",
     "failure",
+    "checking",
+    "checked",
     "server",
     "stitched",
     "key",

@@ -23,6 +23,7 @@ fn start(server: Server, backend: FileBackend) -> Assistant {
         backend: Box::new(move || Box::new(backend)),
         echo: audio::EchoMode::Headphones,
         models: None,
+        sound_check: None,
         memories: None,
         observer: None,
     })
@@ -308,6 +309,7 @@ async fn ask_without(direction: audio::Direction) -> NoticeView {
         backend: Box::new(devices_without(direction)),
         echo: audio::EchoMode::Headphones,
         models: None,
+        sound_check: None,
         memories: None,
         observer: None,
     });

@@ -1,4 +1,4 @@
-import type { AgentState, EchoChoice, EchoState, InterruptChoice, KeyKept, NoticeAction, Phase, ToolState, TurnChoice, Verdict } from './ipc/types';
+import type { AgentState, EchoChoice, EchoState, Grade, InterruptChoice, KeyKept, NoticeAction, Phase, SoundCheckStage, ToolState, TurnChoice, Verdict } from './ipc/types';
 
 const dollars = (usd: number) => (usd < 0.01 ? `${(usd * 100).toFixed(2)} ¢` : `$${usd.toFixed(2)}`);
 
@@ -25,6 +25,12 @@ export const strings = {
     good: (db: number | null, ms: number | null) => `It hears you over itself${db ? `: its echo is ${db} dB softer` : ''}${ms ? `, after ${ms} ms` : ''}.`,
     leaking: (db: number | null) => `Some of its own voice comes through${db ? ` (${db} dB softer)` : ''}: interrupting takes a little longer. A lower volume or headphones help.`,
   } satisfies Record<EchoState, (db: number | null, ms: number | null) => string>,
+  soundCheck: 'Sound check', startCheck: 'Check the sound', checkAgain: 'Check again', copyReport: 'Copy the report', copied: 'Copied',
+  checkStages: {
+    preparing: 'Loading the voice…', quiet: 'Please be quiet for a moment.', alone: 'It speaks now. Please stay quiet.',
+    over: 'Now speak while it speaks: any words will do.', done: 'Done. This was found:',
+  } satisfies Record<Exclude<SoundCheckStage['type'], 'failed'>, string>,
+  grades: { good: 'good', fair: 'fair', bad: 'bad' } satisfies Record<Grade, string>,
   interrupt: 'Let me interrupt', interruptChoices: { atOnce: 'At once', withWords: 'With words', onlyKey: 'Only with the key' } satisfies Record<InterruptChoice, string>,
   models: 'Models', install: 'Fetch', cancel: 'Cancel', installed: 'Installed', missing: 'Not installed', unpacking: 'Unpacking',
   of: (done: number, total: number) => `${Math.round(done / 1e6)} of ${Math.round(total / 1e6)} MB`,
@@ -54,7 +60,7 @@ export const strings = {
   keyPresent: (last4: string, kept: KeyKept) => `${last4 ? `…${last4}, ` : ''}${{ keychain: 'in the keychain', thisRun: 'for this run only', environment: 'from the environment' }[kept]}`,
   keyRejected: (last4: string) => `${last4 ? `…${last4} ` : ''}was rejected by the server`, keyReading: 'Asking the keychain…', keyVariable: (name: string) => `Or set ${name} before you start Vivavoce.`,
   probe: 'Test this server', probing: 'Asking a few short questions…', verdicts: { yes: 'yes', no: 'no', unknown: '?' } satisfies Record<Verdict, string>,
-  notice: { retry: 'Try again', installModels: 'Fetch models', chooseDevice: 'Choose device', openSettings: 'Open settings', dismiss: 'Dismiss' } satisfies Record<NoticeAction, string>,
+  notice: { retry: 'Try again', installModels: 'Fetch models', chooseDevice: 'Choose device', openSettings: 'Open settings', checkSound: 'Check the sound', dismiss: 'Dismiss' } satisfies Record<NoticeAction, string>,
   close: 'Dismiss',
 };
 

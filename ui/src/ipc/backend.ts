@@ -10,6 +10,8 @@ export interface Backend {
   devices(): Promise<DeviceChoice[]>;
   installModels(ids: string[]): Promise<void>;
   cancelInstall(): Promise<void>;
+  checkSound(): Promise<void>;
+  endSoundCheck(): Promise<void>;
   keyState(account: string): Promise<KeyState>;
   setKey(account: string, key: string, keep: KeyKeep): Promise<KeyState>;
   clearKey(account: string): Promise<KeyState>;

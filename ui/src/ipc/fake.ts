@@ -26,6 +26,8 @@ export function fake(scene: string): Backend & { actions: Action[] } {
     ],
     installModels: async () => {},
     cancelInstall: async () => {},
+    checkSound: async () => {},
+    endSoundCheck: async () => {},
     keyState: async () => key,
     setKey: async (_account, text, keep) => (key = { type: 'present', last4: text.slice(-4), kept: keep }),
     clearKey: async () => (key = { type: 'missing' }),
@@ -95,7 +97,7 @@ const usage: UsageView = {
 
 const installed = [model('qwen-0.5b', 'Qwen2.5 0.5B', { type: 'installed' }), model('hibari', 'Hibari', { type: 'installed' })];
 const snapshot = (more: Partial<StatusView>, rest: Partial<Snapshot['view']> = {}, models = installed): Snapshot => ({
-  view: { status: status(more), items: talk, tools: [], usage: null, notices: [], latency: null, echo: null, voiceDelays: { bf_emma: 1240 }, ...rest },
+  view: { status: status(more), items: talk, tools: [], usage: null, notices: [], latency: null, echo: null, soundCheck: null, voiceDelays: { bf_emma: 1240 }, ...rest },
   models,
 });
 
@@ -127,6 +129,18 @@ export const scenes: Record<string, Snapshot> = {
   key: snapshot({ talkKey: true, userSpeaking: true }),
   wrongKey: snapshot({ phase: 'idle', agent: 'idle', micOpen: false }, {
     notices: [{ id: 'link', severity: 'error', action: 'openSettings', text: 'The server rejected the key.' }],
+  }),
+  checking: snapshot({ phase: 'idle', agent: 'idle', micOpen: false }, { items: [], soundCheck: { stage: { type: 'over' }, findings: [] } }),
+  checked: snapshot({ phase: 'idle', agent: 'idle', micOpen: false }, {
+    items: [],
+    soundCheck: {
+      stage: { type: 'done' },
+      findings: [
+        { what: 'microphone', grade: 'good', words: 'It hears.' },
+        { what: 'room', grade: 'fair', words: 'Noise at -39 dB. It is loud: a headset, or the talk key, is safer.' },
+        { what: 'self-interruption', grade: 'bad', words: 'It took itself for you 2 times. Lower the volume, or choose “deaf while it speaks” or headphones.' },
+      ],
+    },
   }),
   failure: snapshot({ phase: 'idle', agent: 'idle', micOpen: false }, {
     notices: [{ id: 'microphone', severity: 'error', action: 'chooseDevice', text: 'No microphone was found. You can still type.' }],

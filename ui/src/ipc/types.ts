@@ -90,6 +90,20 @@ mind: StageChoice,
  */
 mouth: StageChoice, };
 
+export type FindingView = { 
+/**
+ * Of what.
+ */
+what: string, 
+/**
+ * How good.
+ */
+grade: Grade, 
+/**
+ * What was measured, and what helps.
+ */
+words: string, };
+
 export type FoundProfile = { 
 /**
  * How it wants to be spoken to, by the dialect's name.
@@ -119,6 +133,8 @@ supportsOutOfBand: boolean,
  * Frames per second that it takes.
  */
 inRate: number, };
+
+export type Grade = "good" | "fair" | "bad";
 
 export type InterruptChoice = "atOnce" | "withWords" | "onlyKey";
 
@@ -260,7 +276,7 @@ required: boolean,
  */
 state: ModelState, };
 
-export type NoticeAction = "retry" | "installModels" | "chooseDevice" | "openSettings" | "dismiss";
+export type NoticeAction = "retry" | "installModels" | "chooseDevice" | "openSettings" | "checkSound" | "dismiss";
 
 export type NoticeView = { 
 /**
@@ -371,6 +387,22 @@ found: { [key: string]: FoundProfile }, };
 export type Severity = "info" | "warning" | "error";
 
 export type Snapshot = { view: View, models: Array<ModelView>, };
+
+export type SoundCheckStage = { "type": "preparing" } | { "type": "quiet" } | { "type": "alone" } | { "type": "over" } | { "type": "done" } | { "type": "failed", 
+/**
+ * Why, as a sentence.
+ */
+words: string, };
+
+export type SoundCheckView = { 
+/**
+ * What goes on.
+ */
+stage: SoundCheckStage, 
+/**
+ * What was found, once it is done.
+ */
+findings: Array<FindingView>, };
 
 export type Speaker = "user" | "assistant";
 
@@ -526,6 +558,10 @@ latency: LatencyView | null,
  */
 echo: EchoView | null, 
 /**
+ * The sound check that runs, or the last one; none where none was asked for.
+ */
+soundCheck: SoundCheckView | null, 
+/**
  * What voices cost on this machine: milliseconds to the first sound of their samples, as heard so far.
  */
 voiceDelays: { [key in string]: number }, 
@@ -554,7 +590,11 @@ usage: UsageView, } | { "type": "echo",
 /**
  * As measured in the last half second.
  */
-echo: EchoView | null, } | { "type": "itemRemoved", 
+echo: EchoView | null, } | { "type": "soundCheck", 
+/**
+ * As far as it has come.
+ */
+check: SoundCheckView | null, } | { "type": "itemRemoved", 
 /**
  * The item.
  */

@@ -1,4 +1,4 @@
-import type { ChannelMessage, EchoView, ItemView, LatencyView, ModelView, NoticeView, StatusView, ToolView, UsageView, ViewEvent } from '../ipc/types';
+import type { ChannelMessage, EchoView, ItemView, LatencyView, ModelView, NoticeView, SoundCheckView, StatusView, ToolView, UsageView, ViewEvent } from '../ipc/types';
 
 /** What the page shows: a copy of the program's view, rebuilt from the channel. */
 export interface PageState {
@@ -10,6 +10,7 @@ export interface PageState {
   models: ModelView[];
   latency: LatencyView | null;
   echo: EchoView | null;
+  soundCheck: SoundCheckView | null;
   voiceDelays: Record<string, number | undefined>;
   inputDbfs: number;
   outputDbfs: number;
@@ -17,7 +18,7 @@ export interface PageState {
 
 export const empty: PageState = {
   status: { phase: 'idle', agent: 'idle', micOpen: false, muted: false, userSpeaking: false, talkKey: false, loading: null },
-  items: [], tools: [], usage: null, notices: [], models: [], latency: null, echo: null, voiceDelays: {}, inputDbfs: -100, outputDbfs: -100,
+  items: [], tools: [], usage: null, notices: [], models: [], latency: null, echo: null, soundCheck: null, voiceDelays: {}, inputDbfs: -100, outputDbfs: -100,
 };
 
 export function reduce(state: PageState, message: ChannelMessage): PageState {
@@ -39,6 +40,7 @@ function apply(state: PageState, event: ViewEvent): PageState {
     case 'noticeGone': return { ...state, notices: state.notices.filter((n) => n.id !== event.id) };
     case 'latency': return { ...state, latency: event.latency };
     case 'echo': return { ...state, echo: event.echo };
+    case 'soundCheck': return { ...state, soundCheck: event.check };
     case 'voiceDelay': return { ...state, voiceDelays: { ...state.voiceDelays, [event.voice]: event.ms } };
     case 'model': return { ...state, models: upsert(state.models, event.model) };
     case 'level': return { ...state, inputDbfs: event.inputDbfs, outputDbfs: event.outputDbfs };

@@ -24,6 +24,7 @@ async fn main() {
         backend: Box::new(|| Box::new(CpalBackend::new(None, None))),
         echo: EchoMode::FullDuplex,
         models: None,
+        sound_check: None,
         memories: None,
         observer: None,
     });

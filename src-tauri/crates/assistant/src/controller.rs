@@ -1,32 +1,30 @@
-use std::{
-    collections::VecDeque,
-    path::PathBuf,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
-};
+mod devices;
+mod links;
 
-use audio::{Audio, Backend, Capture, Command, Direction, EchoMode, Event, Segment};
+use std::{path::PathBuf, time::Instant};
+
+use audio::{Audio, Backend, Command, Direction, EchoMode, Event, Segment};
 use protocol::{ClientEvent, ParseError, ServerEvent};
 use session::{
-    Action, Config, EchoState, EchoView, Input, LinkEnd, Loudness, ModelView, NoticeAction, NoticeView, Output,
-    SegmentId, Session, Severity, View, ViewEvent, Voice,
+    Action, Config, Input, LinkEnd, Loudness, ModelView, NoticeAction, NoticeView, Output, Session, Severity,
+    SoundCheckStage, SoundCheckView, View, ViewEvent,
 };
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     coalesce::coalesce,
-    link::{Link, LinkEvent, Server, Stalled},
+    link::{Server, Stalled},
     models::{self, Progress},
+    sound_check::{self, CheckLine},
     tools::{ToolEvent, ToolRunner},
 };
+use devices::{notice_of, start_audio, works};
+use links::{OpenLink, next_link_event, next_spare_event};
 
-/// Audio events that may wait for the loop: over a minute of microphone.
-const AUDIO_INBOX: usize = 4096;
 /// Requests that may wait for the loop.
 const REQUESTS: usize = 64;
 /// Answers of tools that may wait for the loop.
 const TOOL_EVENTS: usize = 64;
-/// Messages that are read of a server that is not talked with yet.
-const SPARE_MESSAGES: usize = 16;
 /// View events that may wait for a window; one that takes none for that long is closed and asks anew.
 const VIEW_QUEUE: usize = 2048;
 
@@ -42,6 +40,8 @@ pub struct Setup {
     pub echo: EchoMode,
     /// Folder of the models, where this assistant may install them.
     pub models: Option<PathBuf>,
+    /// The program that checks the sound when it is started as `sound-check`, where there is one.
+    pub sound_check: Option<PathBuf>,
     /// File of what the user has asked to be remembered.
     pub memories: Option<PathBuf>,
     /// Sees everything that goes by.
@@ -86,6 +86,8 @@ enum Request {
     Unnotify(String),
     InstallModels(Vec<String>),
     CancelInstall,
+    CheckSound,
+    EndSoundCheck,
     Subscribe(oneshot::Sender<(View, Vec<ModelView>, mpsc::Receiver<ViewEvent>)>),
 }
 
@@ -142,6 +144,16 @@ impl Assistant {
         let _ = self.requests.send(Request::CancelInstall).await;
     }
 
+    /// Checks the sound; a talk ends, for the check needs the devices. What it finds comes as view events.
+    pub async fn check_sound(&self) {
+        let _ = self.requests.send(Request::CheckSound).await;
+    }
+
+    /// Stops checking the sound, or takes the report away.
+    pub async fn end_sound_check(&self) {
+        let _ = self.requests.send(Request::EndSoundCheck).await;
+    }
+
     /// Returns the view, the models and all changes from now on; none if the loop has ended.
     pub async fn subscribe(&self) -> Option<(View, Vec<ModelView>, mpsc::Receiver<ViewEvent>)> {
         let (answer, view) = oneshot::channel();
@@ -167,6 +179,8 @@ struct Controller {
     windows: Vec<mpsc::Sender<ViewEvent>>,
     models: Option<PathBuf>,
     installing: Option<mpsc::Receiver<Progress>>,
+    checker: Option<PathBuf>,
+    checking: Option<(mpsc::Receiver<CheckLine>, SoundCheckView)>,
     tools: ToolRunner,
     told: mpsc::Receiver<ToolEvent>,
     timers: u32,
@@ -192,6 +206,8 @@ impl Controller {
             windows: Vec::new(),
             models: setup.models,
             installing: None,
+            checker: setup.sound_check,
+            checking: None,
             tools: ToolRunner::new(setup.memories, events),
             told,
             timers: 0,
@@ -211,6 +227,7 @@ impl Controller {
                 event = next_link_event(&mut self.link) => self.handle_link(event),
                 event = next_spare_event(&mut self.spare) => self.handle_spare(event),
                 Some(event) = self.told.recv() => self.handle_tool(event),
+                line = next_line(&mut self.checking) => self.handle_check(line),
                 Some(progress) = next_progress(&mut self.installing) => self.handle_progress(progress),
                 () = until(deadline) => self.step(Input::Timeout),
             }
@@ -261,6 +278,18 @@ impl Controller {
                     self.show(&ViewEvent::Model { model });
                 }
             }
+            Request::CheckSound => {
+                if let Some(program) = self.checker.clone() {
+                    self.step(Input::Action(Action::StopTalk));
+                    let check = SoundCheckView { stage: SoundCheckStage::Preparing, findings: Vec::new() };
+                    self.checking = Some((sound_check::start(&program), check.clone()));
+                    self.step(Input::SoundCheck(Some(check)));
+                }
+            }
+            Request::EndSoundCheck => {
+                self.checking = None;
+                self.step(Input::SoundCheck(None));
+            }
             Request::Subscribe(answer) => {
                 let (window, raw) = mpsc::channel(VIEW_QUEUE);
                 let (to, events) = mpsc::channel(VIEW_QUEUE);
@@ -274,6 +303,23 @@ impl Controller {
 
     fn models(&self) -> Vec<ModelView> {
         self.models.as_deref().map(models::views).unwrap_or_default()
+    }
+
+    fn handle_check(&mut self, line: Option<CheckLine>) {
+        let Some((_, check)) = &mut self.checking else { return };
+        match line {
+            Some(CheckLine::Level { input_dbfs, output_dbfs }) => {
+                return self.show(&ViewEvent::Level { input_dbfs, output_dbfs });
+            }
+            Some(CheckLine::Stage { stage }) => check.stage = stage,
+            Some(CheckLine::Finding { finding }) => check.findings.push(finding),
+            None => {
+                self.checking = None;
+                return self.show(&ViewEvent::Level { input_dbfs: -100.0, output_dbfs: -100.0 });
+            }
+        }
+        let check = check.clone();
+        self.step(Input::SoundCheck(Some(check)));
     }
 
     fn handle_progress(&mut self, progress: Progress) {
@@ -297,87 +343,6 @@ impl Controller {
         }
     }
 
-    fn handle_audio(&mut self, event: Event) {
-        match event {
-            Event::Mic(pcm) => {
-                self.observe(Observed::Mic);
-                self.step(Input::Mic(pcm));
-            }
-            Event::MicDelay { ms } => self.step(Input::MicDelay { delay: Duration::from_millis(ms.into()) }),
-            Event::Voice(voice) => self.step(Input::Voice(match voice {
-                audio::Voice::Onset => Voice::Onset,
-                audio::Voice::Confirmed => Voice::Confirmed,
-                audio::Voice::Over => Voice::Over,
-            })),
-            Event::Echo(health) => self.step(Input::Echo(Some(EchoView {
-                state: match health.state {
-                    audio::EchoState::Learning => EchoState::Learning,
-                    audio::EchoState::Good => EchoState::Good,
-                    audio::EchoState::Leaking => EchoState::Leaking,
-                },
-                softer_db: health.enhancement_db.map(|db| db.max(0.0).round() as u32),
-                delay_ms: health.delay_ms,
-            }))),
-            Event::Heard { segment, frames } => self.step(Input::Heard { segment: SegmentId(segment.0), frames }),
-            Event::Flushed { generation } => self.step(Input::Flushed { generation }),
-            Event::Level { input, output, .. } => {
-                self.show(&ViewEvent::Level { input_dbfs: input.0, output_dbfs: output.0 });
-            }
-            Event::Underrun { buffer_ms } => tracing::info!(buffer_ms, "Sound was late; the playback buffer has grown"),
-            Event::Overrun { frames } => tracing::warn!(frames, "Captured frames were lost"),
-            Event::DeviceFailed { direction, error } => {
-                let effect = match direction {
-                    Direction::Input => "You can still type.",
-                    Direction::Output => "Answers are shown, but not heard.",
-                };
-                self.step(works(direction, false));
-                self.step(Input::Notice(NoticeView {
-                    id: notice_of(direction).into(),
-                    severity: Severity::Error,
-                    text: format!("{}. {effect}", sentence(&error.to_string())),
-                    action: NoticeAction::ChooseDevice,
-                }));
-            }
-            Event::DeviceReady { direction, name } => self.handle_device(direction, name),
-            Event::Capture(capture) => {
-                let words = match capture {
-                    Capture::Sound => return self.step(Input::NoticeGone { id: "capture".into() }),
-                    Capture::Zeros => {
-                        "The microphone gives nothing but silence. Is it switched off, or in use by another program?"
-                    }
-                    Capture::Nothing => "The microphone gives nothing any more. Plug it in again, or choose another.",
-                };
-                self.step(Input::Notice(NoticeView {
-                    id: "capture".into(),
-                    severity: Severity::Warning,
-                    text: words.into(),
-                    action: NoticeAction::ChooseDevice,
-                }));
-            }
-            Event::InputEnded => self.observe(Observed::InputEnded),
-        }
-    }
-
-    /// A device is in use; another one than before is worth a word.
-    fn handle_device(&mut self, direction: Direction, name: Option<String>) {
-        self.step(works(direction, true));
-        self.step(Input::NoticeGone { id: notice_of(direction).into() });
-        let before = std::mem::replace(&mut self.in_use[direction as usize], name.clone());
-        let (Some(before), Some(name)) = (before, name) else { return };
-        if before != name {
-            let what = match direction {
-                Direction::Input => "The microphone is now",
-                Direction::Output => "The speaker is now",
-            };
-            self.step(Input::Notice(NoticeView {
-                id: format!("{}-changed", notice_of(direction)),
-                severity: Severity::Info,
-                text: format!("{what} “{name}”."),
-                action: NoticeAction::Dismiss,
-            }));
-        }
-    }
-
     fn handle_tool(&mut self, event: ToolEvent) {
         match event {
             ToolEvent::Answered { call_id, result } => self.step(Input::ToolResult { call_id, result }),
@@ -390,55 +355,6 @@ impl Controller {
                     text: format!("{what} has run out."),
                     action: NoticeAction::Dismiss,
                 }));
-            }
-        }
-    }
-
-    fn handle_link(&mut self, event: Option<LinkEvent>) {
-        match event {
-            Some(LinkEvent::Message(text)) => self.handle_message(&text),
-            Some(LinkEvent::Closed(end)) => {
-                self.link = None;
-                self.step(Input::LinkClosed(end));
-            }
-            None => {
-                self.link = None;
-                self.step(Input::LinkClosed(LinkEnd::Lost("the connection ended".into())));
-            }
-        }
-    }
-
-    fn handle_spare(&mut self, event: Option<LinkEvent>) {
-        match (event, &mut self.spare) {
-            (Some(LinkEvent::Message(text)), Some(spare)) => {
-                let first = spare.read.is_empty();
-                spare.read.push_back(text);
-                if first {
-                    self.step(Input::SpareReady);
-                }
-            }
-            (Some(LinkEvent::Message(_)), None) => {}
-            (Some(LinkEvent::Closed(_)) | None, _) => {
-                self.spare = None;
-                self.step(Input::SpareLost);
-            }
-        }
-    }
-
-    fn handle_message(&mut self, text: &str) {
-        let Some(OpenLink { link, .. }) = &mut self.link else { return };
-        match link.read(text) {
-            Ok(event) => {
-                self.observe(Observed::Received(&event));
-                let expires = expiry(&event);
-                self.step(Input::Received(Box::new(event)));
-                if let Some(at) = expires {
-                    self.step(Input::Expires { at });
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, "The server sent something that cannot be read");
-                self.observe(Observed::Unreadable(&error));
             }
         }
     }
@@ -479,6 +395,10 @@ impl Controller {
                 }
                 Output::Send(event) => self.send(&event),
                 Output::Mic { open } => {
+                    if open && self.checking.take().is_some() {
+                        // Whoever wants to talk wants the devices.
+                        self.session.handle(Instant::now(), Input::SoundCheck(None));
+                    }
                     self.mic_open = open;
                     self.audio.send(Command::Mic { open });
                 }
@@ -524,73 +444,10 @@ impl Controller {
     }
 }
 
-fn start_audio(
-    backend: Box<dyn FnOnce() -> Box<dyn Backend> + Send>,
-    echo: EchoMode,
-) -> (Audio, mpsc::Receiver<Event>) {
-    let (events, heard) = mpsc::channel(AUDIO_INBOX);
-    let audio = Audio::start(backend, echo, move |event| {
-        if events.try_send(event).is_err() {
-            tracing::warn!("The controller is late; an audio event was dropped");
-        }
-    });
-    (audio, heard)
-}
-
-fn works(direction: Direction, works: bool) -> Input {
-    match direction {
-        Direction::Input => Input::Microphone { works },
-        Direction::Output => Input::Speaker { works },
-    }
-}
-
-/// Returns the name of the notice about a device.
-fn notice_of(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Input => "microphone",
-        Direction::Output => "speaker",
-    }
-}
-
-/// Returns when a session ends of which the server says so; it speaks of the wall's clock, we go by ours.
-fn expiry(event: &ServerEvent) -> Option<Instant> {
-    let (ServerEvent::SessionCreated { session } | ServerEvent::SessionUpdated { session }) = event else {
-        return None;
-    };
-    let unix = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    let left = Duration::from_secs(session.expires_at?).checked_sub(unix)?;
-    // More than a day is no session's end, but a clock that is wrong.
-    (left < Duration::from_secs(24 * 3600)).then(|| Instant::now() + left)
-}
-
-/// A link, and what has come over it.
-struct OpenLink {
-    link: Link,
-    events: mpsc::Receiver<LinkEvent>,
-    /// What the server said while another link was in use.
-    read: VecDeque<String>,
-}
-
-impl OpenLink {
-    fn new(server: Server) -> Self {
-        let (link, events) = Link::open(server);
-        Self { link, events, read: VecDeque::new() }
-    }
-}
-
-async fn next_link_event(link: &mut Option<OpenLink>) -> Option<LinkEvent> {
-    match link {
-        Some(OpenLink { read, .. }) if !read.is_empty() => read.pop_front().map(LinkEvent::Message),
-        Some(OpenLink { events, .. }) => events.recv().await,
+async fn next_line(checking: &mut Option<(mpsc::Receiver<CheckLine>, SoundCheckView)>) -> Option<CheckLine> {
+    match checking {
+        Some((lines, _)) => lines.recv().await,
         None => std::future::pending().await,
-    }
-}
-
-async fn next_spare_event(spare: &mut Option<OpenLink>) -> Option<LinkEvent> {
-    match spare {
-        // A server has nothing to say but its greeting to who has said nothing.
-        Some(OpenLink { read, events, .. }) if read.len() < SPARE_MESSAGES => events.recv().await,
-        Some(_) | None => std::future::pending().await,
     }
 }
 
@@ -606,11 +463,6 @@ async fn until(deadline: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
-}
-
-fn sentence(text: &str) -> String {
-    let mut letters = text.trim_end_matches('.').chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

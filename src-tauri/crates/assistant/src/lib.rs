@@ -10,6 +10,7 @@ mod link;
 mod logging;
 pub mod models;
 mod probe;
+mod sound_check;
 mod tools;
 
 pub use controller::{Assistant, Observed, Observer, Setup};
@@ -17,6 +18,7 @@ pub use keys::{Keep, KeyError, KeyKept, KeySource, KeyState, Vault, variable};
 pub use link::{Remote, Server, Stitched};
 pub use logging::log_filter;
 pub use probe::{Check, ProbeReport, Verdict, probe};
+pub use sound_check::{CheckLine, check_for_parent, check_sound};
 pub use tools::shipped_tools;
 
 /// What the window and the terminal need of the crates below.

@@ -42,6 +42,7 @@ pub(crate) async fn ask(text: &str, who: Who, json: bool) -> Exit {
         backend: Box::new(|| Box::new(Silence)),
         echo: EchoMode::Headphones,
         models: None,
+        sound_check: None,
         memories: Some(Paths::from_env().memories()),
         observer: None,
     });

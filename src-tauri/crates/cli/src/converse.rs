@@ -79,6 +79,7 @@ pub(crate) async fn converse(args: Args, json: bool) -> Exit {
         backend: Box::new(move || Box::new(backend)),
         echo: EchoMode::Headphones,
         models: None,
+        sound_check: None,
         memories: Some(Paths::from_env().memories()),
         observer: Some(Box::new(observer)),
     });

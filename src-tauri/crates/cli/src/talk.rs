@@ -45,6 +45,7 @@ pub(crate) async fn talk(args: Args, json: bool) -> Exit {
             Echo::Headphones => EchoMode::Headphones,
         },
         models: None,
+        sound_check: None,
         memories: Some(Paths::from_env().memories()),
         observer: None,
     });
@@ -80,6 +81,7 @@ pub(crate) async fn talk(args: Args, json: bool) -> Exit {
             | ViewEvent::NoticeGone { .. }
             | ViewEvent::Latency { .. }
             | ViewEvent::Echo { .. }
+            | ViewEvent::SoundCheck { .. }
             | ViewEvent::VoiceDelay { .. }
             | ViewEvent::Model { .. }
             | ViewEvent::Level { .. } => {}

@@ -46,6 +46,8 @@ pub enum Input {
     },
     /// How well the echo is cancelled; none where nothing is.
     Echo(Option<crate::EchoView>),
+    /// A sound check beside the conversation has begun, has come further, or is wanted no more.
+    SoundCheck(Option<crate::SoundCheckView>),
     /// Somebody speaks at the microphone, or does not: found here, before any server knows.
     Voice(Voice),
     /// The render callback has consumed so many frames of a segment in all.

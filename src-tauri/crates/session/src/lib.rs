@@ -25,8 +25,9 @@ pub use tones::{TONES, Tone, tone};
 pub use tools::ToolSpec;
 pub use usage::{ModelPrice, Prices, TranscriptionPrice, UsageView};
 pub use view::{
-    AgentState, EchoState, EchoView, ItemState, ItemView, LoadingView, ModelState, ModelView, NoticeAction, NoticeView,
-    Severity, Speaker, StatusView, ToolState, ToolView, View, ViewEvent,
+    AgentState, EchoState, EchoView, FindingView, Grade, ItemState, ItemView, LoadingView, ModelState, ModelView,
+    NoticeAction, NoticeView, Severity, SoundCheckStage, SoundCheckView, Speaker, StatusView, ToolState, ToolView,
+    View, ViewEvent,
 };
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ pub struct Session {
     latency: Latency,
     last_latency: Option<LatencyView>,
     echo: Option<crate::EchoView>,
+    sound_check: Option<crate::SoundCheckView>,
     meter: Meter,
     voice_delays: BTreeMap<String, u32>,
     notices: BTreeMap<String, NoticeView>,
@@ -111,6 +112,7 @@ impl Session {
             latency: Latency::default(),
             last_latency: None,
             echo: None,
+            sound_check: None,
             voice_delays: BTreeMap::new(),
             notices: BTreeMap::new(),
             mic_open: false,
@@ -173,6 +175,10 @@ impl Session {
                     self.echo.clone_from(&echo);
                     self.out.push_back(Output::View(ViewEvent::Echo { echo }));
                 }
+            }
+            Input::SoundCheck(check) => {
+                self.sound_check.clone_from(&check);
+                self.out.push_back(Output::View(ViewEvent::SoundCheck { check }));
             }
             Input::Voice(voice) => self.handle_voice(now, voice),
             Input::Timeout => self.handle_timeout(now),
@@ -241,6 +247,7 @@ impl Session {
             notices: self.notices.values().cloned().collect(),
             latency: self.last_latency.clone(),
             echo: self.echo.clone(),
+            sound_check: self.sound_check.clone(),
             voice_delays: self.voice_delays.clone(),
             usage: self.meter.view(),
         }

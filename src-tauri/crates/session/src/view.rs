@@ -23,6 +23,8 @@ pub struct View {
     pub latency: Option<LatencyView>,
     /// How well the microphone is kept from hearing the speaker; none while nothing is cancelled.
     pub echo: Option<EchoView>,
+    /// The sound check that runs, or the last one; none where none was asked for.
+    pub sound_check: Option<SoundCheckView>,
     /// What voices cost on this machine: milliseconds to the first sound of their samples, as heard so far.
     pub voice_delays: BTreeMap<String, u32>,
     /// What the conversation has cost; none before the first answer.
@@ -53,6 +55,61 @@ pub enum EchoState {
     Leaking,
 }
 
+/// A sound check, as far as it has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct SoundCheckView {
+    /// What goes on.
+    pub stage: SoundCheckStage,
+    /// What was found, once it is done.
+    pub findings: Vec<FindingView>,
+}
+
+/// What goes on in a sound check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum SoundCheckStage {
+    /// The voice is being loaded.
+    Preparing,
+    /// Nobody is to speak.
+    Quiet,
+    /// It speaks alone.
+    Alone,
+    /// The user is to speak over it.
+    Over,
+    /// It is over.
+    Done,
+    /// It could not be done.
+    Failed {
+        /// Why, as a sentence.
+        words: String,
+    },
+}
+
+/// One line of a sound check's report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub struct FindingView {
+    /// Of what.
+    pub what: String,
+    /// How good.
+    pub grade: Grade,
+    /// What was measured, and what helps.
+    pub words: String,
+}
+
+/// How good a thing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum Grade {
+    /// As it should be.
+    Good,
+    /// It works, and could be better.
+    Fair,
+    /// It does not work.
+    Bad,
+}
+
 /// A change of the view.
 #[derive(Clone, Debug, PartialEq, Serialize, TS)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -81,6 +138,11 @@ pub enum ViewEvent {
     Echo {
         /// As measured in the last half second.
         echo: Option<EchoView>,
+    },
+    /// A sound check has begun, has come further, or is wanted no more.
+    SoundCheck {
+        /// As far as it has come.
+        check: Option<SoundCheckView>,
     },
     /// An item is gone.
     ItemRemoved {
@@ -319,6 +381,8 @@ pub enum NoticeAction {
     ChooseDevice,
     /// Look at the server's settings: address, model, key.
     OpenSettings,
+    /// Find out how well it hears and is heard.
+    CheckSound,
     /// Nothing to be done but to read it.
     Dismiss,
 }

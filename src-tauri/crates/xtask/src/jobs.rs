@@ -66,7 +66,7 @@ pub(crate) fn test() -> anyhow::Result<()> {
         println!("   no Chromium with its driver: the page's scenes are left out here");
         ignored.extend(["--skip", "pages"]);
     }
-    let clients = node::ensure_clients()?;
+    let clients = node::ensure_pinned("clients")?;
     let mut tests = in_rig(&ignored)?;
     tests
         .env("VIVAVOCE_MODELS", models_folder()?)

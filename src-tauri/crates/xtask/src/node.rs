@@ -44,14 +44,14 @@ pub(crate) fn ensure_packages() -> anyhow::Result<()> {
     Ok(std::fs::write(installed, wanted)?)
 }
 
-/// Installs the clients that others wrote and our tests drive; returns their folder. Each in a folder of its own, so that
-/// nothing of the system's is touched.
+/// Installs the packages that are pinned in a folder of the tests; returns where they are: a folder of its own, so that nothing of the
+/// system's is touched.
 ///
 /// # Errors
 /// pip or npm fails.
-pub(crate) fn ensure_clients() -> anyhow::Result<PathBuf> {
-    let from = root().join("tests/clients");
-    let folder = root().join("target/clients");
+pub(crate) fn ensure_pinned(tests: &str) -> anyhow::Result<PathBuf> {
+    let from = root().join("tests").join(tests);
+    let folder = root().join("target").join(tests);
     let wanted = [from.join("python/requirements.txt"), from.join("js/package-lock.json")].map(std::fs::read);
     let [python, js] = wanted;
     let wanted = [python?, js?].concat();
@@ -59,7 +59,7 @@ pub(crate) fn ensure_clients() -> anyhow::Result<PathBuf> {
     if std::fs::read(&stamp).is_ok_and(|have| have == wanted) {
         return Ok(folder);
     }
-    step("Installing the clients that drive our server in the tests");
+    step(&format!("Installing what is pinned in tests/{tests}"));
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--upgrade", "--target"]);
     run(pip.arg(folder.join("python")).arg("-r").arg(from.join("python/requirements.txt")))?;

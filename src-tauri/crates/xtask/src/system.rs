@@ -13,6 +13,8 @@ pub(crate) enum Needs {
     Build,
     /// To test, too: a desktop without a screen.
     Test,
+    /// To measure, too: what other clients need.
+    Measure,
 }
 
 /// WebView, sound, D-Bus, tray; cmake and clang for the language model; pip for models and Node.
@@ -51,6 +53,9 @@ const TEST: &[&str] = &[
     "fonts-dejavu-core",
 ];
 
+/// What the Python client that is measured beside ours plays with.
+const MEASURE: &[&str] = &["libportaudio2"];
+
 /// A second browser for the page's scenes; Ubuntu has it only as a snap, which a throw-away desktop cannot run.
 const TEST_DEBIAN: &[&str] = &["chromium", "chromium-driver"];
 
@@ -71,6 +76,7 @@ pub(crate) fn ensure(needs: Needs) -> anyhow::Result<()> {
         Needs::Build => &[BUILD],
         Needs::Test if is_debian() => &[BUILD, TEST, TEST_DEBIAN],
         Needs::Test => &[BUILD, TEST],
+        Needs::Measure => &[BUILD, TEST, TEST_DEBIAN, MEASURE],
     };
     let wanted = wanted.iter().copied().flatten();
     let missing: Vec<&str> = wanted.copied().filter(|p| !is_satisfied(p)).collect();

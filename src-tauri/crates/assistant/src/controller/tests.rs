@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use session::Phase;
@@ -35,6 +37,7 @@ fn controller(url: &str) -> Controller {
         backend: Box::new(move || Box::new(audio::FakeDevices::new(format).1)),
         echo: EchoMode::Headphones,
         models: None,
+        sound_check: None,
         memories: None,
         observer: None,
     })

@@ -78,6 +78,7 @@ fn talk() -> io::Result<(Vec<f64>, Vec<f64>)> {
             backend: Box::new(move || Box::new(backend)),
             echo: EchoMode::Headphones,
             models: None,
+            sound_check: None,
             memories: None,
             observer: Some(Box::new(observer)),
         });
