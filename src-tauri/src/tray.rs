@@ -9,7 +9,10 @@ use tauri::{
 
 use crate::{desktop, desktop::Desktop};
 
+const ID: &str = "main";
 const ICON: tauri::image::Image<'_> = include_image!("../icons/tray.png");
+/// While a microphone is recorded from.
+const RECORDING: tauri::image::Image<'_> = include_image!("../icons/tray-recording.png");
 
 struct Tray {
     status: MenuItem<Wry>,
@@ -25,7 +28,7 @@ pub(crate) fn build(app: &AppHandle) -> tauri::Result<()> {
     let quit = MenuItem::with_id(app, "quit", "Quit", true, None::<&str>)?;
     let line = PredefinedMenuItem::separator(app)?;
     let menu = Menu::with_items(app, &[&status, &talk, &mute, &line, &show, &quit])?;
-    TrayIconBuilder::with_id("main").icon(ICON).menu(&menu).tooltip("Vivavoce").on_menu_event(handle).build(app)?;
+    TrayIconBuilder::with_id(ID).icon(ICON).menu(&menu).tooltip("Vivavoce").on_menu_event(handle).build(app)?;
     app.manage(Tray { status, talk, mute });
     Ok(())
 }
@@ -40,7 +43,14 @@ pub(crate) fn show(app: &AppHandle, status: &StatusView) {
         AgentState::Thinking => "Thinking",
         AgentState::Speaking => "Speaking",
     };
-    let _ = tray.status.set_text(words);
+    let _ =
+        tray.status.set_text(if status.is_recording { format!("{words}, microphone on") } else { words.to_owned() });
+    if let Some(icon) = app.tray_by_id(ID) {
+        let (image, words) =
+            if status.is_recording { (RECORDING, "Vivavoce, microphone on") } else { (ICON, "Vivavoce") };
+        let _ = icon.set_icon(Some(image));
+        let _ = icon.set_tooltip(Some(words));
+    }
     let _ = tray.talk.set_text(if status.mic_open { "Stop talking" } else { "Talk" });
     let _ = tray.mute.set_checked(status.muted);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use session::{Action, Config, Input, Interrupt, Loudness, Output, Turns, Voice};
+use session::{Action, Config, EchoState, EchoView, Input, Interrupt, Loudness, Output, Turns, Voice};
 use support::client::{Client, audio, begun, created, done, types, words};
 
 /// In the middle of an answer of three seconds, of which one was heard.
@@ -190,4 +190,64 @@ fn only_with_the_key_nobody_is_heard_over_an_answer() {
     client.hears(audio("r1", "a1", 1000));
     client.step(Input::Voice(Voice::Confirmed));
     assert_eq!(loudness(&client), []);
+}
+
+fn measure(client: &mut Client, state: EchoState) {
+    client.step(Input::Echo(Some(EchoView { state, softer_db: None, delay_ms: None })));
+}
+
+fn deafness(client: &Client) -> Vec<bool> {
+    client.did.iter().filter_map(|o| if let Output::Deaf(deaf) = o { Some(*deaf) } else { None }).collect()
+}
+
+/// Speech that the server never hears.
+fn takes_itself_for_the_user(client: &mut Client) {
+    client.step(Input::Voice(Voice::Onset));
+    client.step(Input::Voice(Voice::Confirmed));
+    client.wait_for(Duration::from_millis(1001));
+}
+
+#[test]
+fn who_keeps_hearing_himself_stops_listening_and_says_so_until_something_changes() {
+    let mut client = answering(Interrupt::AtOnce);
+    measure(&mut client, EchoState::Leaking);
+    takes_itself_for_the_user(&mut client);
+    takes_itself_for_the_user(&mut client);
+    assert!(deafness(&client).is_empty());
+    takes_itself_for_the_user(&mut client);
+    assert_eq!(deafness(&client), [true]);
+    assert!(client.notices().iter().any(|n| n.contains("kept hearing itself")), "{:?}", client.notices());
+    measure(&mut client, EchoState::Good);
+    assert_eq!(client.view().echo.unwrap().state, EchoState::Deaf);
+    // Another device is another echo.
+    client.step(Input::EchoAnew);
+    assert_eq!((deafness(&client), client.view().echo), (vec![true, false], None));
+    assert!(client.notices().is_empty());
+}
+
+#[test]
+fn a_turn_of_no_words_that_ended_an_answer_was_no_turn() {
+    let mut client = answering(Interrupt::AtOnce);
+    measure(&mut client, EchoState::Leaking);
+    takes_itself_for_the_user(&mut client);
+    takes_itself_for_the_user(&mut client);
+    speech_started(&mut client);
+    committed(&mut client);
+    written(&mut client, "completed", " … ");
+    assert_eq!(deafness(&client), [true]);
+}
+
+#[test]
+fn coughs_in_a_room_without_echo_take_nothing_from_anybody() {
+    let mut client = answering(Interrupt::AtOnce);
+    measure(&mut client, EchoState::Good);
+    (0..5).for_each(|_| takes_itself_for_the_user(&mut client));
+    assert!(deafness(&client).is_empty());
+    // Nor do those of a whole evening.
+    measure(&mut client, EchoState::Leaking);
+    for _ in 0..5 {
+        takes_itself_for_the_user(&mut client);
+        client.wait_for(Duration::from_secs(60));
+    }
+    assert!(deafness(&client).is_empty());
 }

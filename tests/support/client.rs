@@ -108,6 +108,7 @@ impl Client {
                     | Output::Loudness(_)
                     | Output::UseSpare
                     | Output::Mic { .. }
+                    | Output::Deaf(_)
                     | Output::EndSegment { .. }
                     | Output::RunTool { .. }
                     | Output::CancelTool { .. }

@@ -10,7 +10,7 @@ export const strings = {
     idle: 'Not connected', connecting: 'Connecting', configuring: 'Connecting', live: 'Connected', reconnecting: 'Connecting again',
   } satisfies Record<Phase, string>,
   muted: 'Muted',
-  hearing: 'Hearing you',
+  hearing: 'Hearing you', recording: 'Microphone on',
   loading: (what: string, done: number, total: number) => `Loading ${what}: ${done} of ${total}`,
   talk: 'Talk', stopTalk: 'End talk', stop: 'Stop', mute: 'Mute', unmute: 'Unmute',
   keys: { talk: 'Ctrl+Space', stop: 'Esc', mute: 'Ctrl+M' },
@@ -24,6 +24,7 @@ export const strings = {
     learning: () => 'Learning how the room sounds: interrupting it may take a little longer.',
     good: (db: number | null, ms: number | null) => `It hears you over itself${db ? `: its echo is ${db} dB softer` : ''}${ms ? `, after ${ms} ms` : ''}.`,
     leaking: (db: number | null) => `Some of its own voice comes through${db ? ` (${db} dB softer)` : ''}: interrupting takes a little longer. A lower volume or headphones help.`,
+    deaf: () => 'It kept hearing itself, so it is deaf while it speaks: the button, Esc or the talk key interrupt it.',
   } satisfies Record<EchoState, (db: number | null, ms: number | null) => string>,
   soundCheck: 'Sound check', startCheck: 'Check the sound', checkAgain: 'Check again', copyReport: 'Copy the report', copied: 'Copied',
   checkStages: {

@@ -59,7 +59,7 @@ const model = (id: string, name: string, state: ModelView['state'], required = t
 });
 
 const status = (more: Partial<StatusView>): StatusView => ({
-  phase: 'live', agent: 'listening', micOpen: true, muted: false, userSpeaking: false, talkKey: false, loading: null, ...more,
+  phase: 'live', agent: 'listening', micOpen: true, isRecording: more.micOpen !== false, muted: false, userSpeaking: false, talkKey: false, loading: null, ...more,
 });
 
 const talk: ItemView[] = [

@@ -44,7 +44,7 @@ export type DeviceChoice = { id: string, name: string, isInput: boolean, isDefau
 
 export type EchoChoice = "fullDuplex" | "halfDuplex" | "headphones";
 
-export type EchoState = "learning" | "good" | "leaking";
+export type EchoState = "learning" | "good" | "leaking" | "deaf";
 
 export type EchoView = { 
 /**
@@ -436,9 +436,13 @@ phase: Phase,
  */
 agent: AgentState, 
 /**
- * Whether the microphone runs.
+ * Whether the microphone is to run.
  */
 micOpen: boolean, 
+/**
+ * Whether a microphone is being recorded from at this moment: what the stream says, not what was asked for.
+ */
+isRecording: boolean, 
 /**
  * Whether the microphone is kept from the server.
  */

@@ -17,7 +17,7 @@ export interface PageState {
 }
 
 export const empty: PageState = {
-  status: { phase: 'idle', agent: 'idle', micOpen: false, muted: false, userSpeaking: false, talkKey: false, loading: null },
+  status: { phase: 'idle', agent: 'idle', micOpen: false, isRecording: false, muted: false, userSpeaking: false, talkKey: false, loading: null },
   items: [], tools: [], usage: null, notices: [], models: [], latency: null, echo: null, soundCheck: null, voiceDelays: {}, inputDbfs: -100, outputDbfs: -100,
 };
 

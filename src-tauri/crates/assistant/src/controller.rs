@@ -250,6 +250,8 @@ impl Controller {
                 self.step(Input::Speaker { works: false });
                 (self.audio, self.heard) = start_audio(backend, self.echo);
                 self.in_use = [None, None];
+                self.step(Input::Recording(false));
+                self.step(Input::EchoAnew);
                 for direction in [Direction::Input, Direction::Output] {
                     self.step(works(direction, true));
                     self.step(Input::NoticeGone { id: notice_of(direction).into() });
@@ -261,7 +263,7 @@ impl Controller {
             Request::Echo(mode) => {
                 self.echo = mode;
                 self.audio.send(Command::Echo(mode));
-                self.step(Input::Echo(None));
+                self.step(Input::EchoAnew);
             }
             Request::Notify(notice) => self.step(Input::Notice(notice)),
             Request::Unnotify(id) => self.step(Input::NoticeGone { id }),
@@ -411,6 +413,10 @@ impl Controller {
                     Loudness::Soft => audio::Loudness::Soft,
                     Loudness::Paused => audio::Loudness::Paused,
                 })),
+                Output::Deaf(deaf) => {
+                    let mode = if deaf { EchoMode::HalfDuplex } else { self.echo };
+                    self.audio.send(Command::Echo(mode));
+                }
                 Output::EndSegment { segment } => self.audio.send(Command::EndSegment { segment: Segment(segment.0) }),
                 Output::Flush { generation } => self.audio.send(Command::Flush { generation }),
                 Output::RunTool { call_id, name, arguments } => self.tools.run(call_id, name, arguments),

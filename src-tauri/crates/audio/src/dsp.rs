@@ -115,6 +115,8 @@ pub enum Event {
         /// How many, in all.
         frames: u64,
     },
+    /// A microphone's stream has begun or ended.
+    Recording(bool),
     /// A device could not be opened, or is gone.
     DeviceFailed {
         /// Which way.
@@ -161,6 +163,7 @@ pub struct Dsp {
     flushing: Option<u32>,
     output_level: Dbfs,
     chunks: u32,
+    recording_told: bool,
 }
 
 impl Dsp {
@@ -188,11 +191,24 @@ impl Dsp {
             flushing: None,
             output_level: Dbfs(-100.0),
             chunks: 0,
+            recording_told: false,
         }
     }
 
     /// Takes a command.
     pub fn handle(&mut self, command: Command, emit: &mut dyn FnMut(Event)) {
+        self.carry_out(command, emit);
+        self.tell_recording(emit);
+    }
+
+    fn tell_recording(&mut self, emit: &mut dyn FnMut(Event)) {
+        let recording = self.input.is_some();
+        if std::mem::replace(&mut self.recording_told, recording) != recording {
+            emit(Event::Recording(recording));
+        }
+    }
+
+    fn carry_out(&mut self, command: Command, emit: &mut dyn FnMut(Event)) {
         match command {
             Command::Mic { open: true } => {
                 self.mic_wanted = true;
@@ -272,6 +288,7 @@ impl Dsp {
         // The far end goes ahead of the near end that may hold its echo.
         self.pump_output(emit);
         self.pump_input(emit);
+        self.tell_recording(emit);
     }
 
     fn handle_backend(&mut self, emit: &mut dyn FnMut(Event)) {

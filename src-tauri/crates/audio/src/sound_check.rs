@@ -39,6 +39,8 @@ pub struct Finding {
 const LOUD_ROOM: Dbfs = Dbfs(-42.0);
 /// A speaker that is quieter plays nothing.
 const PLAYS: Dbfs = Dbfs(-50.0);
+/// So many doubts in three sentences are heard: each makes it softer for a moment.
+const DOUBTS: u32 = 3;
 /// Devices that take longer are wireless, or share their buffer with others.
 const LONG_WAY_MS: u32 = 250;
 
@@ -83,6 +85,7 @@ impl SoundCheck {
             | Event::Flushed { .. }
             | Event::Underrun { .. }
             | Event::Overrun { .. }
+            | Event::Recording(_)
             | Event::InputEnded => {}
         }
     }
@@ -167,7 +170,11 @@ impl SoundCheck {
     fn itself(&self) -> Finding {
         let (grade, words) = match (self.taken, self.onsets) {
             (0, 0) => (Grade::Good, "It did not hear itself.".to_owned()),
-            (0, n) => (Grade::Good, format!("It doubted {n} times whether it heard you, and went on.")),
+            (0, n) if n < DOUBTS => (Grade::Good, format!("It doubted {n} times whether it heard you, and went on.")),
+            (0, n) => (
+                Grade::Fair,
+                format!("It doubted {n} times whether it heard you, and went on. A lower volume or headphones help."),
+            ),
             (n, _) => (
                 Grade::Bad,
                 format!(

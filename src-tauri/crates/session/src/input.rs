@@ -44,8 +44,12 @@ pub enum Input {
         /// By echo cancellation.
         delay: Duration,
     },
+    /// A microphone is being recorded from, or is so no more.
+    Recording(bool),
     /// How well the echo is cancelled; none where nothing is.
     Echo(Option<crate::EchoView>),
+    /// The devices, or the way in which the echo is cancelled, are others.
+    EchoAnew,
     /// A sound check beside the conversation has begun, has come further, or is wanted no more.
     SoundCheck(Option<crate::SoundCheckView>),
     /// Somebody speaks at the microphone, or does not: found here, before any server knows.
@@ -259,6 +263,8 @@ pub enum Output {
     },
     /// Play it so loud from now on.
     Loudness(Loudness),
+    /// Listen to nobody while it plays, or as the user has chosen.
+    Deaf(bool),
     /// No more audio will come for a segment.
     EndSegment {
         /// Which.

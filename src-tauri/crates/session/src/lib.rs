@@ -6,6 +6,7 @@
 
 mod connection;
 mod conversation;
+mod echo_ladder;
 mod input;
 mod latency;
 mod playout;

@@ -17,6 +17,7 @@ use crate::{
     StatusView, View, ViewEvent,
     connection::Connection,
     conversation::{Conversation, Place},
+    echo_ladder::EchoLadder,
     latency::Latency,
     playout::{Cut, Playout, heard_chars},
     preview::Preview,
@@ -53,12 +54,13 @@ pub struct Session {
     calls: Calls,
     latency: Latency,
     last_latency: Option<LatencyView>,
-    echo: Option<crate::EchoView>,
+    echo: EchoLadder,
     sound_check: Option<crate::SoundCheckView>,
     meter: Meter,
     voice_delays: BTreeMap<String, u32>,
     notices: BTreeMap<String, NoticeView>,
     mic_open: bool,
+    is_recording: bool,
     muted: bool,
     mic_works: bool,
     speaker_works: bool,
@@ -111,11 +113,12 @@ impl Session {
             calls: Calls::default(),
             latency: Latency::default(),
             last_latency: None,
-            echo: None,
+            echo: EchoLadder::default(),
             sound_check: None,
             voice_delays: BTreeMap::new(),
             notices: BTreeMap::new(),
             mic_open: false,
+            is_recording: false,
             muted: false,
             mic_works: true,
             speaker_works: true,
@@ -171,15 +174,16 @@ impl Session {
             Input::NoticeGone { id } => self.hide_notice(&id),
             Input::MicDelay { delay } => self.latency.handle_mic_delay(delay),
             Input::Echo(echo) => {
-                if self.echo != echo {
-                    self.echo.clone_from(&echo);
-                    self.out.push_back(Output::View(ViewEvent::Echo { echo }));
+                if self.echo.handle_measure(echo) {
+                    self.show_echo();
                 }
             }
             Input::SoundCheck(check) => {
                 self.sound_check.clone_from(&check);
                 self.out.push_back(Output::View(ViewEvent::SoundCheck { check }));
             }
+            Input::EchoAnew => self.start_echo_anew(),
+            Input::Recording(is_recording) => self.is_recording = is_recording,
             Input::Voice(voice) => self.handle_voice(now, voice),
             Input::Timeout => self.handle_timeout(now),
         }
@@ -246,7 +250,7 @@ impl Session {
             tools: self.conversation.tools(),
             notices: self.notices.values().cloned().collect(),
             latency: self.last_latency.clone(),
-            echo: self.echo.clone(),
+            echo: self.echo.view(),
             sound_check: self.sound_check.clone(),
             voice_delays: self.voice_delays.clone(),
             usage: self.meter.view(),
@@ -458,6 +462,7 @@ impl Session {
             phase,
             agent,
             mic_open: self.mic_open,
+            is_recording: self.is_recording,
             muted: self.muted,
             user_speaking: self.is_user_speaking(),
             talk_key: self.key.is_down(),

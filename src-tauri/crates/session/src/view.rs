@@ -53,6 +53,8 @@ pub enum EchoState {
     Good,
     /// Some of it comes through.
     Leaking,
+    /// Too much came through: while an answer is spoken, nobody is listened to.
+    Deaf,
 }
 
 /// A sound check, as far as it has come.
@@ -253,8 +255,10 @@ pub struct StatusView {
     pub phase: Phase,
     /// Of the assistant.
     pub agent: AgentState,
-    /// Whether the microphone runs.
+    /// Whether the microphone is to run.
     pub mic_open: bool,
+    /// Whether a microphone is being recorded from at this moment: what the stream says, not what was asked for.
+    pub is_recording: bool,
     /// Whether the microphone is kept from the server.
     pub muted: bool,
     /// Whether speech is heard at this moment.

@@ -53,6 +53,7 @@ impl Controller {
                     action: NoticeAction::ChooseDevice,
                 }));
             }
+            Event::Recording(on) => self.step(Input::Recording(on)),
             Event::DeviceReady { direction, name } => self.handle_device(direction, name),
             Event::Capture(capture) => {
                 let words = match capture {
@@ -80,6 +81,7 @@ impl Controller {
         let before = std::mem::replace(&mut self.in_use[direction as usize], name.clone());
         let (Some(before), Some(name)) = (before, name) else { return };
         if before != name {
+            self.step(Input::EchoAnew);
             let what = match direction {
                 Direction::Input => "The microphone is now",
                 Direction::Output => "The speaker is now",

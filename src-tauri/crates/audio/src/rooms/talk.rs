@@ -135,6 +135,7 @@ pub fn talk(
                 | Event::DeviceFailed { .. }
                 | Event::DeviceReady { .. }
                 | Event::Capture(_)
+                | Event::Recording(_)
                 | Event::InputEnded => {}
             }
         }

@@ -62,6 +62,9 @@ impl Session {
     pub(super) fn handle_action(&mut self, now: Instant, action: Action) {
         match action {
             Action::StartTalk => {
+                if !self.mic_open {
+                    self.start_echo_anew();
+                }
                 self.open_mic();
                 self.want_link(now);
             }

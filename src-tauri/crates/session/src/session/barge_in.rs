@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::Session;
-use crate::{Interrupt, Loudness, Output, Turns, Voice};
+use crate::{Interrupt, Loudness, NoticeAction, Output, Severity, Turns, ViewEvent, Voice};
 
 /// What is not confirmed as speech within this was nothing.
 const UNCONFIRMED: Duration = Duration::from_millis(400);
 /// What the server has not heard within this was nothing either.
 const UNHEARD: Duration = Duration::from_millis(1000);
+/// The notice that it is deaf while it speaks.
+const DEAF: &str = "deaf";
 /// Words take so long to be written down after they were said.
 const UNWRITTEN: Duration = Duration::from_millis(3000);
 
@@ -29,6 +31,8 @@ pub(super) struct BargeIn {
     until: Option<Instant>,
     /// The user's item of which the words decide.
     undecided: Option<String>,
+    /// The user's item that has ended an answer, until its words are known.
+    ended_by: Option<String>,
 }
 
 /// How much of what the user says is known.
@@ -82,6 +86,7 @@ impl Session {
     /// The server hears speech; returns whether that alone ends the answer.
     pub(super) fn may_interrupt(&mut self, item_id: &str) -> bool {
         if !self.asks_itself() || !self.is_answering() {
+            self.barge_in.ended_by = self.playout.is_playing().then(|| item_id.to_owned());
             return true;
         }
         self.barge_in.undecided = Some(item_id.to_owned());
@@ -95,6 +100,12 @@ impl Session {
 
     /// More of what the user says is written down: it may be words, or turn out to be none.
     pub(super) fn weigh_words(&mut self, now: Instant, item_id: &str, heard: Heard) {
+        if heard == Heard::Whole && self.barge_in.ended_by.take_if(|id| id == item_id).is_some() {
+            let said = self.conversation.text(item_id).is_some_and(|text| text.chars().any(char::is_alphanumeric));
+            if !said {
+                self.handle_false_alarm(now);
+            }
+        }
         if !self.is_undecided(item_id) {
             return;
         }
@@ -122,10 +133,41 @@ impl Session {
 
     /// The time is over in which something might have come of it.
     pub(super) fn handle_barge_in_over(&mut self, now: Instant) {
+        if self.barge_in.loudness == Loudness::Paused {
+            self.handle_false_alarm(now);
+        }
         self.play_on();
         if !self.user_speaking && self.barge_in.undecided.take().is_some() {
             self.ask(now);
         }
+    }
+
+    /// Speech was found over an answer, and was none.
+    fn handle_false_alarm(&mut self, now: Instant) {
+        if !self.echo.handle_alarm(now) {
+            return;
+        }
+        self.out.push_back(Output::Deaf(true));
+        self.show_echo();
+        let words = "It kept hearing itself, so it listens to nobody while it speaks now. The button, Esc or the talk key \
+                     still interrupt it; a lower volume or headphones, and a new talk, let you talk over it again.";
+        self.notify(DEAF, Severity::Warning, words.into(), NoticeAction::ChooseDevice);
+    }
+
+    /// What was known of the echo is so no more.
+    pub(super) fn start_echo_anew(&mut self) {
+        let shown = self.echo.view().is_some();
+        if self.echo.restart() {
+            self.out.push_back(Output::Deaf(false));
+            self.hide_notice(DEAF);
+        }
+        if shown {
+            self.show_echo();
+        }
+    }
+
+    pub(super) fn show_echo(&mut self) {
+        self.out.push_back(Output::View(ViewEvent::Echo { echo: self.echo.view() }));
     }
 
     fn is_answering(&self) -> bool {

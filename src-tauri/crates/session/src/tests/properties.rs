@@ -189,7 +189,7 @@ impl World {
                     assert_ne!(self.loudness, *loudness, "said twice");
                     self.loudness = *loudness;
                 }
-                Output::Mic { .. } | Output::EndSegment { .. } | Output::View(_) => {}
+                Output::Deaf(_) | Output::Mic { .. } | Output::EndSegment { .. } | Output::View(_) => {}
             }
         }
     }
