@@ -74,6 +74,12 @@ fn heard_at(sink: &str) -> usize {
 
 /// A conversation on the system's devices, in which the answer to a word takes a minute.
 async fn answering(echo: EchoMode) -> (Assistant, Receiver<ViewEvent>) {
+    answering_on(echo, None).await
+}
+
+/// The same with a speaker that was chosen.
+async fn answering_on(echo: EchoMode, speaker: Option<&str>) -> (Assistant, Receiver<ViewEvent>) {
+    let speaker = speaker.map(str::to_owned);
     let script = Script {
         answers: vec![("Go".into(), "On and on it goes without an end in sight. ".repeat(20))],
         ms_per_char: 70,
@@ -82,7 +88,7 @@ async fn answering(echo: EchoMode) -> (Assistant, Receiver<ViewEvent>) {
     let assistant = Assistant::start(Setup {
         config: Config { voice: "heart".into(), ..Config::default() },
         server: Server::InProcess(Arc::new(move || loaders(script.clone()))),
-        backend: Box::new(|| Box::new(CpalBackend::new(None, None))),
+        backend: Box::new(|| Box::new(CpalBackend::new(None, speaker))),
         echo,
         models: None,
         sound_check: None,
@@ -167,6 +173,139 @@ async fn another_default_microphone_is_listened_to_and_one_that_is_gone_is_follo
     drop(feed);
     let (view, ..) = assistant.subscribe().await.unwrap();
     assert_eq!(view.status.phase, Phase::Live);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a desktop"]
+async fn a_speaker_that_was_chosen_is_used_again_when_it_returns() {
+    let chosen = Sink::load("rig_chosen", "channels=2");
+    let (_assistant, mut events) = answering_on(EchoMode::FullDuplex, Some("rig_chosen")).await;
+    assert!(heard_at("rig_chosen") > 500);
+    drop(chosen);
+    until(&mut events, "the default speaker", now_is("Null Output")).await;
+    let _chosen = Sink::load("rig_chosen", "channels=2");
+    until(&mut events, "the chosen speaker", now_is("rig_chosen")).await;
+    assert!(heard_at("rig_chosen") > 500);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a desktop"]
+async fn a_microphone_that_stands_still_is_noticed_and_so_is_its_return() {
+    let (_assistant, mut events) = answering(EchoMode::FullDuplex).await;
+    until(&mut events, "the silence", |e| matches!(e, ViewEvent::Notice { notice } if notice.id == "capture")).await;
+    let stopped = Instant::now();
+    pactl(&["suspend-source", "rig_mic", "1"]);
+    let still =
+        |e: &ViewEvent| matches!(e, ViewEvent::Notice { notice } if notice.text.contains("gives nothing any more"));
+    let noticed = until(&mut events, "the standstill", still).await;
+    assert!(noticed - stopped < Duration::from_secs(3), "after {:?}", noticed - stopped);
+    pactl(&["suspend-source", "rig_mic", "0"]);
+    until(&mut events, "the return", |e| {
+        matches!(e, ViewEvent::NoticeGone { id } if id == "capture")
+            || matches!(e, ViewEvent::Notice { notice } if notice.text.contains("nothing but silence"))
+    })
+    .await;
+}
+
+/// A sound server of its own, that may be killed.
+struct SoundServer {
+    dir: tempfile::TempDir,
+    process: Option<Child>,
+}
+
+impl SoundServer {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), process: None }
+    }
+
+    fn address(&self) -> String {
+        format!("unix:{}", self.dir.path().join("socket").display())
+    }
+
+    async fn start(&mut self) {
+        let socket =
+            format!("module-native-protocol-unix auth-anonymous=1 socket={}", self.dir.path().join("socket").display());
+        let mut command = Command::new("pulseaudio");
+        command.args(["-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "-L", &socket]);
+        for module in [
+            "module-null-sink sink_name=out",
+            "module-null-sink sink_name=in",
+            "module-remap-source source_name=mic master=in.monitor",
+        ] {
+            command.args(["-L", module]);
+        }
+        // It starts beside no other, on the bus or by name.
+        command.env_remove("PULSE_SERVER").env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere");
+        command.env("XDG_RUNTIME_DIR", self.dir.path()).env("HOME", self.dir.path());
+        self.process =
+            Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("pulseaudio is in the rig"));
+        let address = self.address();
+        let answers =
+            || Command::new("pactl").arg("info").env("PULSE_SERVER", &address).output().unwrap().status.success();
+        let due = Instant::now() + LIMIT;
+        while !answers() {
+            assert!(Instant::now() < due, "the sound server does not start");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+}
+
+impl Drop for SoundServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a desktop"]
+async fn a_sound_server_that_is_killed_and_started_again_is_talked_through_again() {
+    let script = Script { answers: vec![("Go".into(), "Here I am.".into())], ..Script::default() };
+    let server = engine::serve::Server::bind(0, "token", loaders(script)).await.unwrap();
+    let url = format!("ws://{}/v1/realtime", server.address());
+    tokio::spawn(server.run());
+    let mut sound = SoundServer::new();
+    sound.start().await;
+    let home = tempfile::tempdir().unwrap();
+    let mut talk = tokio::process::Command::new(program("vivavoce-cli"))
+        .args(["--json", "talk", "--engine", &url])
+        .env("VIVAVOCE_HOME", home.path())
+        .env("VIVAVOCE_OTHER_KEY", "token")
+        .env("PULSE_SERVER", sound.address())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = tokio::io::AsyncBufReadExt::lines(tokio::io::BufReader::new(talk.stdout.take().unwrap()));
+    let mut seen = Vec::new();
+    for (what, recording) in [("the talk", true), ("the loss", false), ("the return", true)] {
+        let found = timeout(LIMIT, async {
+            while let Some(line) = lines.next_line().await.unwrap() {
+                let event: Value = serde_json::from_str(&line).unwrap();
+                if event["view"]["type"] != "level" {
+                    seen.push(line);
+                }
+                if event["view"]["status"]["isRecording"] == recording {
+                    return true;
+                }
+            }
+            false
+        });
+        let found = found.await.unwrap_or(false);
+        assert!(found, "{what}: {seen:#?}");
+        match what {
+            "the talk" => sound.kill(),
+            "the loss" => sound.start().await,
+            _ => {}
+        }
+    }
+    assert!(talk.try_wait().unwrap().is_none(), "the talk goes on");
 }
 
 /// A room: what the speaker plays comes back at the microphone, softer and later, and the room itself is not quite silent.

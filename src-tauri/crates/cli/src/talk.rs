@@ -55,6 +55,8 @@ pub(crate) async fn talk(args: Args, json: bool) -> Exit {
         say(false, "Speak. Ctrl+C ends the talk.", &json!({}));
     }
     let mut begun = false;
+    // One that is gone may come back; one that never was there will not.
+    let mut recorded = false;
     let mut wrong = None;
     loop {
         let event = tokio::select! {
@@ -89,6 +91,7 @@ pub(crate) async fn talk(args: Args, json: bool) -> Exit {
         if let ViewEvent::Status { status } = &event {
             let over = status.phase == Phase::Idle && !status.mic_open;
             begun |= !over;
+            recorded |= status.is_recording;
             if begun && over {
                 return fail(json, Exit::Failed, wrong.as_deref().unwrap_or("The talk has ended."));
             }
@@ -98,6 +101,7 @@ pub(crate) async fn talk(args: Args, json: bool) -> Exit {
         }
         if let ViewEvent::Notice { notice } = &event
             && notice.id == "microphone"
+            && !recorded
         {
             return fail(
                 json,
