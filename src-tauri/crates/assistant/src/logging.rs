@@ -13,6 +13,9 @@ const INDISCREET: &[&str] = &[
     "keyring_core",
 ];
 
+/// Crates that log as an error what is told in words elsewhere.
+const LOUD: &[&str] = &["pulseaudio"];
+
 /// Returns the filter that `wanted` stands for, without what would log keys: those crates are kept to warnings, whatever
 /// is asked of them.
 pub fn log_filter(wanted: &str) -> String {
@@ -21,7 +24,8 @@ pub fn log_filter(wanted: &str) -> String {
         !directive.is_empty() && !INDISCREET.contains(&target)
     });
     let kept = INDISCREET.iter().map(|name| format!("{name}=warn"));
-    asked.map(str::to_owned).chain(kept).collect::<Vec<_>>().join(",")
+    let silenced = LOUD.iter().filter(|_| !wanted.contains("trace")).map(|name| format!("{name}=off"));
+    asked.map(str::to_owned).chain(kept).chain(silenced).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]

@@ -48,6 +48,9 @@ pub enum AudioError {
     /// The device is there and does not work.
     #[error("the {word} could not be opened: {reason}", word = word(*.0), reason = .1)]
     Failed(Direction, String),
+    /// This program's own part has failed.
+    #[error("this program's sound has failed; start it once more")]
+    Crashed,
 }
 
 fn word(direction: Direction) -> &'static str {

@@ -1,17 +1,18 @@
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     thread::JoinHandle,
     time::Duration,
 };
 
-use crate::{Backend, Command, Dsp, EchoMode, Event};
+use crate::{AudioError, Backend, Command, Direction, Dsp, EchoMode, Event};
 
 /// How often the rings are looked at.
 const TICK: Duration = Duration::from_millis(3);
 /// Commands that may wait; the DSP thread drains them all every tick.
 const COMMANDS: usize = 4096;
 
-/// The DSP thread's handle; dropping it closes the devices.
+/// The DSP thread's handle; dropping it closes the devices. Should the thread panic, both devices are told as failed.
 pub struct Audio {
     commands: Option<SyncSender<Command>>,
     thread: Option<JoinHandle<()>>,
@@ -25,7 +26,7 @@ impl Audio {
         mut emit: impl FnMut(Event) + Send + 'static,
     ) -> Self {
         let (commands, inbox) = sync_channel::<Command>(COMMANDS);
-        let run = move || {
+        let pump = move |emit: &mut dyn FnMut(Event)| {
             let mut dsp = Dsp::new(backend(), mode);
             loop {
                 // Nothing of it costs anything while both devices are closed.
@@ -35,14 +36,22 @@ impl Audio {
                     inbox.recv_timeout(TICK)
                 };
                 match first {
-                    Ok(command) => dsp.handle(command, &mut emit),
+                    Ok(command) => dsp.handle(command, &mut *emit),
                     Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => break,
                 }
                 while let Ok(command) = inbox.try_recv() {
-                    dsp.handle(command, &mut emit);
+                    dsp.handle(command, &mut *emit);
                 }
-                dsp.step(&mut emit);
+                dsp.step(&mut *emit);
+            }
+        };
+        let run = move || {
+            let ended = catch_unwind(AssertUnwindSafe(|| pump(&mut emit)));
+            if ended.is_err() {
+                for direction in [Direction::Input, Direction::Output] {
+                    emit(Event::DeviceFailed { direction, error: AudioError::Crashed });
+                }
             }
         };
         let thread = std::thread::Builder::new().name("audio".into()).spawn(run);
@@ -68,5 +77,20 @@ impl Drop for Audio {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_dies_says_so() {
+        let (say, said) = channel();
+        let _audio = Audio::start(|| panic!("as a test"), EchoMode::FullDuplex, move |event| say.send(event).unwrap());
+        let failed = |direction| Event::DeviceFailed { direction, error: AudioError::Crashed };
+        assert_eq!(said.iter().take(2).collect::<Vec<_>>(), [failed(Direction::Input), failed(Direction::Output)]);
     }
 }
