@@ -8,7 +8,7 @@ use tauri::{AppHandle, Manager, RunEvent, WebviewWindowBuilder, WindowEvent};
 
 use crate::{
     commands,
-    talk_key::{self, Held, Order},
+    talk_key::{self, Order, Portal},
     tray, view_channel,
 };
 
@@ -57,7 +57,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
             let assistant = desktop.assistant.clone();
             let shortcut = desktop.settings.lock().unwrap_or_else(PoisonError::into_inner).shortcut.clone();
             app.manage(desktop);
-            app.manage(Held::default());
+            app.manage(Portal::default());
             found.unreadable.extend(talk_key::listen(app.handle(), shortcut.as_deref()).err());
             if let Some(order) = Order::among(&std::env::args().collect::<Vec<_>>()) {
                 order.carry_out(app.handle());

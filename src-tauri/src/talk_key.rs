@@ -1,7 +1,8 @@
 //! The talk key where the window has not got the keyboard: a shortcut of the whole desktop, and orders given by starting
 //! the program once more, which is what a compositor without shortcuts for programs can be bound to.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(target_os = "linux")]
+mod portal;
 
 use assistant::prelude::*;
 use tauri::{AppHandle, Manager};
@@ -22,10 +23,6 @@ pub(crate) enum Order {
     Interrupt,
 }
 
-/// Whether the key is down by order; toggling needs to know.
-#[derive(Default)]
-pub(crate) struct Held(AtomicBool);
-
 impl Order {
     /// Returns the order among the arguments of a start, if there is one.
     pub fn among(args: &[String]) -> Option<Self> {
@@ -40,23 +37,22 @@ impl Order {
 
     /// Does it.
     pub fn carry_out(self, app: &AppHandle) {
-        let held = app.state::<Held>();
         let action = match self {
             Self::Interrupt => Action::Interrupt,
-            Self::Press => held.set(true),
-            Self::Release => held.set(false),
-            Self::Toggle => held.set(!held.0.load(Ordering::Relaxed)),
+            Self::Press => Action::PressTalk,
+            Self::Release => Action::ReleaseTalk,
+            Self::Toggle => Action::ToggleTalk,
         };
         let assistant = app.state::<Desktop>().assistant.clone();
         tauri::async_runtime::spawn(async move { assistant.act(action).await });
     }
 }
 
-impl Held {
-    fn set(&self, down: bool) -> Action {
-        self.0.store(down, Ordering::Relaxed);
-        if down { Action::PressTalk } else { Action::ReleaseTalk }
-    }
+/// The desktop's portal, while it is listened to.
+#[derive(Default)]
+pub(crate) struct Portal {
+    #[cfg(target_os = "linux")]
+    listening: std::sync::Mutex<Option<tauri::async_runtime::JoinHandle<()>>>,
 }
 
 /// Listens to a shortcut anywhere on the desktop, in place of any other; none listens to none.
@@ -68,7 +64,13 @@ pub(crate) fn listen(app: &AppHandle, shortcut: Option<&str>) -> Result<(), Stri
     if let Err(error) = shortcuts.unregister_all() {
         tracing::debug!(%error, "No shortcut was registered");
     }
-    let Some(shortcut) = shortcut.filter(|s| !s.is_empty()) else { return Ok(()) };
+    let shortcut = shortcut.filter(|s| !s.is_empty());
+    // X11 keys may be registered through XWayland, and then arrive only while a window of X11 has the keyboard.
+    #[cfg(target_os = "linux")]
+    if ask_portal(app, shortcut) {
+        return Ok(());
+    }
+    let Some(shortcut) = shortcut else { return Ok(()) };
     let pressed = |app: &AppHandle, _: &_, event: tauri_plugin_global_shortcut::ShortcutEvent| {
         match event.state() {
             ShortcutState::Pressed => Order::Press,
@@ -77,13 +79,40 @@ pub(crate) fn listen(app: &AppHandle, shortcut: Option<&str>) -> Result<(), Stri
         .carry_out(app);
     };
     let listened = shortcuts.on_shortcut(shortcut, pressed);
-    // X11 keys may be registered through XWayland, and then arrive only while a window of X11 has the keyboard.
-    let wayland = std::env::var_os("WAYLAND_DISPLAY").is_some_and(|display| !display.is_empty());
-    match listened {
-        Ok(()) if !wayland => Ok(()),
-        Ok(()) => Err(instead("This desktop gives programs no shortcuts of their own.")),
-        Err(error) => Err(instead(&format!("“{shortcut}” cannot be used as a shortcut: {error}."))),
+    listened.map_err(|error| instead(&format!("“{shortcut}” cannot be used as a shortcut: {error}.")))
+}
+
+/// On Wayland, listens to the portal in place of what it was asked before; returns whether this is Wayland.
+#[cfg(target_os = "linux")]
+fn ask_portal(app: &AppHandle, shortcut: Option<&str>) -> bool {
+    let is_wayland = std::env::var_os("WAYLAND_DISPLAY").is_some_and(|display| !display.is_empty());
+    let portal = app.state::<Portal>();
+    let mut listening = portal.listening.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(before) = listening.take() {
+        before.abort();
     }
+    let Some(shortcut) = shortcut.filter(|_| is_wayland).map(str::to_owned) else { return is_wayland };
+    let app = app.clone();
+    *listening = Some(tauri::async_runtime::spawn(async move {
+        let tell = |key| {
+            match key {
+                portal::Key::Down => Order::Press,
+                portal::Key::Up => Order::Release,
+            }
+            .carry_out(&app);
+        };
+        let why = match portal::listen(&shortcut, tell).await {
+            Ok(()) => "The desktop has taken the shortcut back.".to_owned(),
+            Err(ashpd::Error::Response(_)) => format!("“{shortcut}” was not granted."),
+            Err(error) => {
+                tracing::info!(%error, "There is no portal for shortcuts");
+                "This desktop gives programs no shortcuts of their own.".to_owned()
+            }
+        };
+        let assistant = app.state::<Desktop>().assistant.clone();
+        assistant.notify("shortcut", Severity::Warning, instead(&why), NoticeAction::Dismiss).await;
+    }));
+    true
 }
 
 /// What to do where the desktop's own settings must be used.

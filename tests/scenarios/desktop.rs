@@ -10,6 +10,7 @@ use engine::scripted::{Script, loaders};
 use support::{
     NO_SOUND, home_with_models,
     models::Ears,
+    portal::Portal,
     program,
     speech::{loud_ms, said, silence, write},
     tray::Tray,
@@ -259,6 +260,32 @@ async fn the_talk_key_is_heard_anywhere_on_the_desktop_and_by_starting_the_progr
     for (given, down) in [("--ptt-down", true), ("--ptt-up", false), ("--ptt-toggle", true), ("--ptt-toggle", false)] {
         order(given);
         window.until(LIMIT, given, &is(down)).await;
+    }
+    window.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a desktop"]
+async fn where_the_desktop_hands_out_shortcuts_the_talk_key_is_asked_of_it() {
+    let mut portal = Portal::start().await;
+    let home = tempfile::tempdir().unwrap();
+    let settings = r#"{ "version": 1, "turns": "pushToTalk", "shortcut": "Ctrl+Alt+Space" }"#;
+    std::fs::write(home.path().join("settings.json"), settings).unwrap();
+    // The window itself is on X11 here.
+    let window = Window::open_with(home.path(), &[("WAYLAND_DISPLAY", "as-on-wayland")]).await;
+    let is = |down: bool| format!("return document.querySelector('[data-test=hold]')?.ariaPressed === '{down}'");
+    window.until(LIMIT, "the talk key", &is(false)).await;
+    let asked = tokio::time::timeout(LIMIT, portal.bound.wait_for(Option::is_some)).await;
+    let asked = asked.expect("the portal is asked").unwrap().clone();
+    assert_eq!(asked.unwrap().1, "CTRL+ALT+space");
+    for down in [true, false] {
+        // The signal may be ahead of who listens to it.
+        let due = std::time::Instant::now() + LIMIT;
+        while window.page.execute(&is(down), Vec::new()).await.unwrap() != true {
+            assert!(std::time::Instant::now() < due, "the key is heard");
+            portal.key(down).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
     window.close().await;
 }

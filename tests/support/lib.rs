@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod models;
+pub mod portal;
 pub mod speech;
 #[cfg(target_os = "linux")]
 pub mod tray;

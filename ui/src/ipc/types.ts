@@ -4,7 +4,7 @@ export type Action = { "type": "startTalk" } | { "type": "stopTalk" } | { "type"
 /**
  * Whether nothing is to be heard.
  */
-muted: boolean, } | { "type": "pressTalk" } | { "type": "releaseTalk" } | { "type": "sendText", 
+muted: boolean, } | { "type": "pressTalk" } | { "type": "releaseTalk" } | { "type": "toggleTalk" } | { "type": "sendText", 
 /**
  * What.
  */

@@ -122,6 +122,8 @@ pub enum Action {
     PressTalk,
     /// Lets go of the talk key.
     ReleaseTalk,
+    /// Presses the talk key, or lets go of it.
+    ToggleTalk,
     /// Says something by keyboard.
     SendText {
         /// What.

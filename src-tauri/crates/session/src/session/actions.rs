@@ -78,6 +78,8 @@ impl Session {
             Action::SetMuted { muted } => self.muted = muted,
             Action::PressTalk => self.press(now),
             Action::ReleaseTalk => self.release(now),
+            Action::ToggleTalk if self.status().talk_key => self.release(now),
+            Action::ToggleTalk => self.press(now),
             Action::SendText { text } => self.send_text(now, &text),
             Action::NewConversation => self.start_over(now),
             Action::Retry => self.retry(now),

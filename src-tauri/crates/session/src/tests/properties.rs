@@ -57,6 +57,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Action::PreviewVoice { voice: "af_heart".into() }),
         2 => Just(Action::PressTalk),
         2 => Just(Action::ReleaseTalk),
+        1 => Just(Action::ToggleTalk),
     ];
     let event = prop_oneof![
         3 => Just(ServerEvent::SessionCreated { session: Box::default() }),
