@@ -100,6 +100,7 @@ pub(crate) struct DeviceChoice {
     pub name: String,
     pub is_input: bool,
     pub is_default: bool,
+    pub channels: u16,
 }
 
 #[tauri::command]
@@ -136,9 +137,10 @@ pub(crate) async fn apply_settings(
         }
         std::mem::replace(&mut *held, settings.clone())
     };
-    if (&before.input_device, &before.output_device) != (&settings.input_device, &settings.output_device) {
-        let (input, output) = (settings.input_device.clone(), settings.output_device.clone());
-        desktop.assistant.use_devices(Box::new(move || Box::new(CpalBackend::new(input, output)))).await;
+    let devices = |s: &Settings| (s.input_device.clone(), s.output_device.clone(), s.input_channels.clone());
+    if devices(&before) != devices(&settings) {
+        let devices = compose::devices(&settings);
+        desktop.assistant.use_devices(Box::new(move || Box::new(devices))).await;
     }
     if before.shortcut != settings.shortcut {
         let wrong = talk_key::listen(&app, settings.shortcut.as_deref()).err();
@@ -237,6 +239,7 @@ pub(crate) fn devices() -> Vec<DeviceChoice> {
         name: d.name,
         is_input: d.direction == Direction::Input,
         is_default: d.is_default,
+        channels: d.channels,
     };
     assistant::prelude::devices().into_iter().map(choice).collect()
 }

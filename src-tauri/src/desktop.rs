@@ -101,14 +101,14 @@ fn compose() -> anyhow::Result<(Desktop, Found)> {
         Settings::default()
     });
     std::fs::create_dir_all(paths.logs()).context("Failed to make the folder of the logs")?;
-    let (input, output) = (settings.input_device.clone(), settings.output_device.clone());
+    let devices = compose::devices(&settings);
     let (config, wrong) = compose::config(&settings, &paths);
     unreadable.extend(wrong);
     let vault = Vault::start();
     let assistant = Assistant::start(Setup {
         config,
         server: server(&settings, &paths, &vault)?,
-        backend: Box::new(move || Box::new(CpalBackend::new(input, output))),
+        backend: Box::new(move || Box::new(devices)),
         echo: compose::echo(&settings),
         models: Some(paths.models()),
         sound_check: std::env::current_exe().ok(),

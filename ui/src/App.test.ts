@@ -102,3 +102,11 @@ test('a server is chosen, tried and told apart', async () => {
   await fireEvent.click(screen.getByText('Test this server'));
   expect(await screen.findByText(/cuts to what was heard/)).toBeTruthy();
 });
+
+test('one channel of a microphone with many is chosen and kept for it', async () => {
+  const { backend } = await open('idle');
+  await fireEvent.change(screen.getByRole('combobox', { name: 'Channel', hidden: true }), { target: { value: '3' } });
+  expect((await backend.settings()).inputChannels).toEqual({ m: 3 });
+  await fireEvent.change(screen.getByRole('combobox', { name: 'Channel', hidden: true }), { target: { value: '0' } });
+  expect((await backend.settings()).inputChannels).toEqual({});
+});

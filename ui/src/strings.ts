@@ -26,7 +26,7 @@ export const strings = {
     leaking: (db: number | null) => `Some of its own voice comes through${db ? ` (${db} dB softer)` : ''}: interrupting takes a little longer. A lower volume or headphones help.`,
     deaf: () => 'It kept hearing itself, so it is deaf while it speaks: the button, Esc or the talk key interrupt it.',
   } satisfies Record<EchoState, (db: number | null, ms: number | null) => string>,
-  soundCheck: 'Sound check', startCheck: 'Check the sound', checkAgain: 'Check again', copyReport: 'Copy the report', copied: 'Copied',
+  soundCheck: 'Sound check', startCheck: 'Check the sound', playSample: 'Play a sample', channel: 'Channel', allChannels: 'All, mixed', level: 'Level', checkAgain: 'Check again', copyReport: 'Copy the report', copied: 'Copied',
   checkStages: {
     preparing: 'Loading the voice…', quiet: 'Please be quiet for a moment.', alone: 'It speaks now. Please stay quiet.',
     over: 'Now speak while it speaks: any words will do.', done: 'Done. This was found:',
@@ -52,7 +52,7 @@ export const strings = {
   holdToTalk: 'Hold to talk', holding: 'Let go when you have finished',
   engine: 'Who answers', engines: { onDevice: 'This device', server: 'A Realtime server', stitched: 'Three steps (write down, answer, read aloud)' },
   provider: 'Server', address: 'Address', model: 'Model', defaultModel: 'the server’s own', lowBandwidth: 'Low bandwidth (telephone quality)',
-  shortcut: 'Talk key everywhere', shortcutNone: 'as Ctrl+Alt+Space',
+  shortcut: 'Talk key everywhere', shortcutNone: 'as Ctrl+Alt+Space', keyDown: 'Down', keyUp: 'Up',
   language: 'You speak', anyLanguage: 'Any language',
   quiet: 'End a silent talk', quietAfter: (minutes: number) => (minutes ? `After ${minutes} minutes` : 'Never'),
   turns: 'Turns', turnChoices: { semantic: 'When you have finished', patient: 'When you have surely finished', silence: 'After a silence', pushToTalk: 'With the talk key' } satisfies Record<TurnChoice, string>,

@@ -7,7 +7,7 @@ export function fake(scene: string): Backend & { actions: Action[] } {
   let key: KeyState = scene === 'wrongKey' ? { type: 'rejected', last4: '9f3c' } : { type: 'missing' };
   let settings: Settings = {
     version: 1, voice: 'heart', tone: 'neutral', prompts: {},
-    inputDevice: null, outputDevice: null, engine: engines[scene] ?? { type: 'onDevice' }, turns: scene === 'key' ? 'pushToTalk' : 'semantic', echo: 'fullDuplex', interrupt: 'atOnce', shortcut: null, language: null, quietMinutes: 15,
+    inputDevice: null, outputDevice: null, inputChannels: {}, engine: engines[scene] ?? { type: 'onDevice' }, turns: scene === 'key' ? 'pushToTalk' : 'semantic', echo: 'fullDuplex', interrupt: 'atOnce', shortcut: null, language: null, quietMinutes: 15,
     voices: {}, found: {},
   };
   return {
@@ -21,8 +21,8 @@ export function fake(scene: string): Backend & { actions: Action[] } {
     applySettings: async (next) => void (settings = next),
     catalog: async () => catalog,
     devices: async () => [
-      { id: 'm', name: 'Built-in microphone', isInput: true, isDefault: true },
-      { id: 's', name: 'Built-in speaker', isInput: false, isDefault: true },
+      { id: 'm', name: 'Built-in microphone', isInput: true, isDefault: true, channels: 8 },
+      { id: 's', name: 'Built-in speaker', isInput: false, isDefault: true, channels: 2 },
     ],
     installModels: async () => {},
     cancelInstall: async () => {},

@@ -40,7 +40,7 @@ seen: string, };
 
 export type CommandError = { message: string, };
 
-export type DeviceChoice = { id: string, name: string, isInput: boolean, isDefault: boolean, };
+export type DeviceChoice = { id: string, name: string, isInput: boolean, isDefault: boolean, channels: number, };
 
 export type EchoChoice = "fullDuplex" | "halfDuplex" | "headphones";
 
@@ -351,6 +351,10 @@ inputDevice: string | null,
  * Speaker by id, the system's where none is chosen.
  */
 outputDevice: string | null, 
+/**
+ * Channels of microphones with many, from 1, by the microphones' ids; all are mixed where none is named.
+ */
+inputChannels: { [key: string]: number }, 
 /**
  * Which engine answers.
  */

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use audio::EchoMode;
+use audio::{CpalBackend, EchoMode};
 use engine::http::{Ears, HttpServer, Mind, Mouth, Steps};
 use protocol::{Codec, Dialect, Profile, profile};
 use session::{Config, Interrupt, Prices, Turns, tone};
@@ -76,6 +76,12 @@ pub fn server(settings: &Settings, paths: &Paths, program: PathBuf, vault: &Vaul
         log: Some(paths.logs().join("engine.log")),
         stitched,
     }
+}
+
+/// Returns the devices that were chosen.
+pub fn devices(settings: &Settings) -> CpalBackend {
+    CpalBackend::new(settings.input_device.clone(), settings.output_device.clone())
+        .with_channels(settings.input_channels.clone())
 }
 
 /// Returns how the microphone is kept from hearing the speaker.

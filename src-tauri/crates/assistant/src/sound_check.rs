@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use audio::{Audio, Command, CpalBackend, Event, Loudness, Segment, Voice, sound_check::Stage};
+use audio::{Audio, Command, Event, Loudness, Segment, Voice, sound_check::Stage};
 use protocol::Pcm16;
 use serde::{Deserialize, Serialize};
 use session::{FindingView, Grade, SoundCheckStage};
@@ -68,10 +68,10 @@ pub fn check_sound(settings: &Settings, models: PathBuf, tell: &mut dyn FnMut(Ch
     let mut spoken = |text: &str| voice.speak(text, &settings.voice, 1.0).map_err(|e| wrong(e.to_string()));
     let (alone, over) = (spoken(SENTENCES)?, spoken(OVER)?);
     drop(voice);
-    let (input, output) = (settings.input_device.clone(), settings.output_device.clone());
+    let devices = crate::compose::devices(settings);
     let (say, events) = channel();
     let audio = Audio::start(
-        move || Box::new(CpalBackend::new(input, output)),
+        move || Box::new(devices),
         crate::compose::echo(settings),
         move |event| {
             let _ = say.send(event);

@@ -1,6 +1,7 @@
 //! Real devices through cpal. The only file that knows it.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Weak,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
@@ -35,12 +36,15 @@ pub struct DeviceInfo {
     pub direction: Direction,
     /// Whether the system uses it where nothing is chosen.
     pub is_default: bool,
+    /// How many it has.
+    pub channels: u16,
 }
 
 /// The system's devices, default or chosen.
 pub struct CpalBackend {
     input: Option<String>,
     output: Option<String>,
+    channels: BTreeMap<String, u16>,
     /// It looks for as long as a stream is open.
     watch: Weak<Watch>,
     /// Number of the latest stream of each direction: what the ones before still say is no news.
@@ -152,7 +156,12 @@ pub fn devices() -> Vec<DeviceInfo> {
         ] {
             if supported {
                 let is_default = default.as_ref() == Some(&id);
-                found.push(DeviceInfo { id: id.to_string(), name: name_of(&device), direction, is_default });
+                let channels = match direction {
+                    Direction::Input => device.default_input_config(),
+                    Direction::Output => device.default_output_config(),
+                };
+                let channels = channels.map_or(0, |config| config.channels());
+                found.push(DeviceInfo { id: id.to_string(), name: name_of(&device), direction, is_default, channels });
             }
         }
     }
@@ -163,7 +172,13 @@ impl CpalBackend {
     /// Returns a backend for devices by id, or by a part of their name; the system's default where there is none.
     pub fn new(input: Option<String>, output: Option<String>) -> Self {
         let (say, said) = channel();
-        Self { input, output, watch: Weak::new(), latest: [0; 2], say, said }
+        Self { input, output, channels: BTreeMap::new(), watch: Weak::new(), latest: [0; 2], say, said }
+    }
+
+    /// Listens to one channel of a device, from 1, where it is named here by the device's id, in place of all mixed.
+    #[must_use]
+    pub fn with_channels(self, channels: BTreeMap<String, u16>) -> Self {
+        Self { channels, ..self }
     }
 
     /// Returns the voice of a new stream.
@@ -181,8 +196,8 @@ impl CpalBackend {
 
 impl Backend for CpalBackend {
     fn open_input(&mut self, opening: Opening<CaptureCallback>) {
-        let (wanted, voice) = (self.input.clone(), self.voice(Direction::Input));
-        on_a_thread(move || opening.finish(|make| open_input(wanted.as_deref(), voice, make)));
+        let (wanted, channels, voice) = (self.input.clone(), self.channels.clone(), self.voice(Direction::Input));
+        on_a_thread(move || opening.finish(|make| open_input(wanted.as_deref(), &channels, voice, make)));
     }
 
     fn open_output(&mut self, buffer_ms: u32, opening: Opening<RenderCallback>) {
@@ -214,23 +229,30 @@ fn on_a_thread(work: impl FnOnce() + Send + 'static) {
     }
 }
 
-fn open_input(wanted: Option<&str>, voice: Voice, make: impl FnOnce(StreamFormat) -> CaptureCallback) -> Opened {
+fn open_input(
+    wanted: Option<&str>,
+    channels: &BTreeMap<String, u16>,
+    voice: Voice,
+    make: impl FnOnce(StreamFormat) -> CaptureCallback,
+) -> Opened {
     let direction = Direction::Input;
     let host = host();
     let device = find(&host, direction, wanted)?;
     let supported = device.default_input_config().map_err(|e| failed(direction, &e))?;
     let config = stream_config(&supported, INPUT_BUFFER_MS);
+    let id = device.id().map(|id| id.to_string()).unwrap_or_default();
+    let only = channels.get(&id).and_then(|nth| nth.checked_sub(1));
     let callback = make(StreamFormat { rate: config.sample_rate, channels: config.channels });
     let (watch, on_error) = (Arc::clone(&voice.watch), on_error(voice));
     #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add formats; the rest is refused in words")]
     let stream = match supported.sample_format() {
-        SampleFormat::F32 => capture::<f32>(&device, config, callback, on_error),
-        SampleFormat::I16 => capture::<i16>(&device, config, callback, on_error),
-        SampleFormat::U16 => capture::<u16>(&device, config, callback, on_error),
-        SampleFormat::I32 => capture::<i32>(&device, config, callback, on_error),
-        SampleFormat::I24 => capture::<cpal::I24>(&device, config, callback, on_error),
-        SampleFormat::U8 => capture::<u8>(&device, config, callback, on_error),
-        SampleFormat::F64 => capture::<f64>(&device, config, callback, on_error),
+        SampleFormat::F32 => capture::<f32>(&device, config, only, callback, on_error),
+        SampleFormat::I16 => capture::<i16>(&device, config, only, callback, on_error),
+        SampleFormat::U16 => capture::<u16>(&device, config, only, callback, on_error),
+        SampleFormat::I32 => capture::<i32>(&device, config, only, callback, on_error),
+        SampleFormat::I24 => capture::<cpal::I24>(&device, config, only, callback, on_error),
+        SampleFormat::U8 => capture::<u8>(&device, config, only, callback, on_error),
+        SampleFormat::F64 => capture::<f64>(&device, config, only, callback, on_error),
         other => return Err(AudioError::Failed(direction, format!("the sample format {other} is not supported"))),
     };
     let stream = stream.map_err(|e| failed(direction, &e))?;
@@ -330,6 +352,7 @@ fn stream_config(supported: &SupportedStreamConfig, buffer_ms: u32) -> StreamCon
 fn capture<S>(
     device: &Device,
     config: StreamConfig,
+    only: Option<u16>,
     mut callback: CaptureCallback,
     on_error: impl FnMut(cpal::Error) + Send + 'static,
 ) -> Result<Stream, cpal::Error>
@@ -340,7 +363,10 @@ where
     let channels = config.channels;
     device.build_input_stream(
         config,
-        move |data: &[S], _| callback.push(data, channels, f32::from_sample),
+        move |data: &[S], _| match only {
+            Some(nth) => callback.push_channel(data, channels, nth, f32::from_sample),
+            None => callback.push(data, channels, f32::from_sample),
+        },
         on_error,
         None,
     )

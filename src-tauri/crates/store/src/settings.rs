@@ -156,6 +156,9 @@ pub struct Settings {
     pub input_device: Option<String>,
     /// Speaker by id, the system's where none is chosen.
     pub output_device: Option<String>,
+    /// Channels of microphones with many, from 1, by the microphones' ids; all are mixed where none is named.
+    #[ts(type = "{ [key: string]: number }")]
+    pub input_channels: BTreeMap<String, u16>,
     /// Which engine answers.
     pub engine: EngineChoice,
     /// Who finds the end of a turn.
@@ -185,6 +188,7 @@ impl Default for Settings {
             prompts: BTreeMap::new(),
             input_device: None,
             output_device: None,
+            input_channels: BTreeMap::new(),
             engine: EngineChoice::OnDevice,
             turns: TurnChoice::default(),
             echo: EchoChoice::default(),
