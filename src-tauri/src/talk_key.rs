@@ -43,8 +43,9 @@ impl Order {
             Self::Release => Action::ReleaseTalk,
             Self::Toggle => Action::ToggleTalk,
         };
-        let assistant = app.state::<Desktop>().assistant.clone();
-        tauri::async_runtime::spawn(async move { assistant.act(action).await });
+        if let Some(desktop) = app.try_state::<Desktop>() {
+            desktop.assistant.act_now(action);
+        }
     }
 }
 
@@ -52,7 +53,7 @@ impl Order {
 #[derive(Default)]
 pub(crate) struct Portal {
     #[cfg(target_os = "linux")]
-    listening: std::sync::Mutex<Option<tauri::async_runtime::JoinHandle<()>>>,
+    listening: std::sync::Mutex<Option<tokio::sync::oneshot::Sender<()>>>,
 }
 
 /// Listens to a shortcut anywhere on the desktop, in place of any other; none listens to none.
@@ -88,12 +89,13 @@ fn ask_portal(app: &AppHandle, shortcut: Option<&str>) -> bool {
     let is_wayland = std::env::var_os("WAYLAND_DISPLAY").is_some_and(|display| !display.is_empty());
     let portal = app.state::<Portal>();
     let mut listening = portal.listening.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(before) = listening.take() {
-        before.abort();
-    }
+    // Whoever listened before gives the shortcut back.
+    *listening = None;
     let Some(shortcut) = shortcut.filter(|_| is_wayland).map(str::to_owned) else { return is_wayland };
     let app = app.clone();
-    *listening = Some(tauri::async_runtime::spawn(async move {
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    *listening = Some(stop);
+    tauri::async_runtime::spawn(async move {
         let tell = |key| {
             match key {
                 portal::Key::Down => Order::Press,
@@ -101,8 +103,9 @@ fn ask_portal(app: &AppHandle, shortcut: Option<&str>) -> bool {
             }
             .carry_out(&app);
         };
-        let why = match portal::listen(&shortcut, tell).await {
-            Ok(()) => "The desktop has taken the shortcut back.".to_owned(),
+        let why = match portal::listen(&shortcut, tell, stopped).await {
+            Ok(portal::End::Stopped) => return,
+            Ok(portal::End::TakenBack) => "The desktop has taken the shortcut back.".to_owned(),
             Err(ashpd::Error::Response(_)) => format!("“{shortcut}” was not granted."),
             Err(error) => {
                 tracing::info!(%error, "There is no portal for shortcuts");
@@ -111,7 +114,7 @@ fn ask_portal(app: &AppHandle, shortcut: Option<&str>) -> bool {
         };
         let assistant = app.state::<Desktop>().assistant.clone();
         assistant.notify("shortcut", Severity::Warning, instead(&why), NoticeAction::Dismiss).await;
-    }));
+    });
     true
 }
 

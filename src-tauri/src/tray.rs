@@ -1,5 +1,7 @@
 //! The tray icon: state, talk, mute, show, quit. Everything is in the menu, for on Linux the icon itself takes no clicks.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use assistant::prelude::*;
 use tauri::{
     AppHandle, Manager, Wry, include_image,
@@ -18,6 +20,8 @@ struct Tray {
     status: MenuItem<Wry>,
     talk: MenuItem<Wry>,
     mute: CheckMenuItem<Wry>,
+    /// Whether the icon shows a recording; drawing it anew is dear.
+    shows_recording: AtomicBool,
 }
 
 pub(crate) fn build(app: &AppHandle) -> tauri::Result<()> {
@@ -29,7 +33,7 @@ pub(crate) fn build(app: &AppHandle) -> tauri::Result<()> {
     let line = PredefinedMenuItem::separator(app)?;
     let menu = Menu::with_items(app, &[&status, &talk, &mute, &line, &show, &quit])?;
     TrayIconBuilder::with_id(ID).icon(ICON).menu(&menu).tooltip("Vivavoce").on_menu_event(handle).build(app)?;
-    app.manage(Tray { status, talk, mute });
+    app.manage(Tray { status, talk, mute, shows_recording: AtomicBool::new(false) });
     Ok(())
 }
 
@@ -45,7 +49,8 @@ pub(crate) fn show(app: &AppHandle, status: &StatusView) {
     };
     let _ =
         tray.status.set_text(if status.is_recording { format!("{words}, microphone on") } else { words.to_owned() });
-    if let Some(icon) = app.tray_by_id(ID) {
+    let changed = tray.shows_recording.swap(status.is_recording, Ordering::Relaxed) != status.is_recording;
+    if let Some(icon) = app.tray_by_id(ID).filter(|_| changed) {
         let (image, words) =
             if status.is_recording { (RECORDING, "Vivavoce, microphone on") } else { (ICON, "Vivavoce") };
         let _ = icon.set_icon(Some(image));

@@ -205,6 +205,7 @@ fn takes_itself_for_the_user(client: &mut Client) {
     client.step(Input::Voice(Voice::Onset));
     client.step(Input::Voice(Voice::Confirmed));
     client.wait_for(Duration::from_millis(1001));
+    client.wait_for(Duration::from_millis(2000));
 }
 
 #[test]

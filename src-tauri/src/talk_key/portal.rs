@@ -5,6 +5,7 @@ use ashpd::desktop::{
     global_shortcuts::{BindShortcutsOptions, GlobalShortcuts, NewShortcut},
 };
 use futures_util::StreamExt;
+use tokio::sync::oneshot;
 
 /// What the portal knows us by.
 const APP: &str = "app.vivavoce.desktop";
@@ -18,12 +19,19 @@ pub(crate) enum Key {
     Up,
 }
 
-/// Asks the desktop for a key, and tells when it is pressed and let go; returns when the desktop gives none, or takes it back.
+/// Why it is listened to no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Stopped,
+    TakenBack,
+}
+
+/// Asks the desktop for a key, and tells when it is pressed and let go, until it is stopped or the desktop takes it back.
 /// The desktop may ask the user, and may give another key than the wanted one.
 ///
 /// # Errors
 /// There is no such portal, or the user has refused.
-pub(crate) async fn listen(wanted: &str, tell: impl Fn(Key)) -> ashpd::Result<()> {
+pub(crate) async fn listen(wanted: &str, tell: impl Fn(Key), mut stopped: oneshot::Receiver<()>) -> ashpd::Result<End> {
     if let Ok(app) = ashpd::AppID::try_from(APP)
         && let Err(error) = ashpd::register_host_app(app).await
     {
@@ -34,11 +42,17 @@ pub(crate) async fn listen(wanted: &str, tell: impl Fn(Key)) -> ashpd::Result<()
     let (mut pressed, mut released) = (portal.receive_activated().await?, portal.receive_deactivated().await?);
     let shortcut = NewShortcut::new(TALK, "Talk while it is held").preferred_trigger(trigger(wanted).as_str());
     portal.bind_shortcuts(&session, &[shortcut], None, BindShortcutsOptions::default()).await?.response()?;
+    let mut closed = std::pin::pin!(session.receive_closed().await?);
     loop {
         tokio::select! {
+            _ = &mut stopped => {
+                session.close().await?;
+                return Ok(End::Stopped);
+            }
+            _ = closed.next() => return Ok(End::TakenBack),
             Some(event) = pressed.next() => if event.shortcut_id() == TALK { tell(Key::Down) },
             Some(event) = released.next() => if event.shortcut_id() == TALK { tell(Key::Up) },
-            else => return Ok(()),
+            else => return Ok(End::TakenBack),
         }
     }
 }

@@ -104,6 +104,13 @@ impl Assistant {
         let _ = self.requests.send(Request::Act(action)).await;
     }
 
+    /// The same for who cannot wait; what is done so is done in its order.
+    pub fn act_now(&self, action: Action) {
+        if self.requests.try_send(Request::Act(action)).is_err() {
+            tracing::error!("The assistant takes nothing any more; an action was dropped");
+        }
+    }
+
     /// Changes prompt and voice.
     pub async fn configure(&self, config: Config) {
         let _ = self.requests.send(Request::Configure(config)).await;
@@ -181,6 +188,7 @@ struct Controller {
     installing: Option<mpsc::Receiver<Progress>>,
     checker: Option<PathBuf>,
     checking: Option<(mpsc::Receiver<CheckLine>, SoundCheckView)>,
+    check_ended: bool,
     tools: ToolRunner,
     told: mpsc::Receiver<ToolEvent>,
     timers: u32,
@@ -208,6 +216,7 @@ impl Controller {
             installing: None,
             checker: setup.sound_check,
             checking: None,
+            check_ended: false,
             tools: ToolRunner::new(setup.memories, events),
             told,
             timers: 0,
@@ -370,6 +379,10 @@ impl Controller {
     /// drained before it hears of anything else.
     fn drain(&mut self) {
         self.carry_out();
+        if std::mem::take(&mut self.check_ended) {
+            self.session.handle(Instant::now(), Input::SoundCheck(None));
+            self.carry_out();
+        }
         while std::mem::take(&mut self.stalled) {
             let end = LinkEnd::Lost("the server takes nothing any more".into());
             self.session.handle(Instant::now(), Input::LinkClosed(end));
@@ -397,14 +410,13 @@ impl Controller {
                 }
                 Output::Send(event) => self.send(&event),
                 Output::Mic { open } => {
-                    if open && self.checking.take().is_some() {
-                        // Whoever wants to talk wants the devices.
-                        self.session.handle(Instant::now(), Input::SoundCheck(None));
-                    }
+                    // Whoever wants to talk wants the devices.
+                    self.check_ended |= open && self.checking.take().is_some();
                     self.mic_open = open;
                     self.audio.send(Command::Mic { open });
                 }
                 Output::Play { segment, pcm } => {
+                    self.check_ended |= self.checking.take().is_some();
                     self.audio.send(Command::Play { segment: Segment(segment.0), pcm });
                     self.observe(Observed::Played);
                 }

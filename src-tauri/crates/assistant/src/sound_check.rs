@@ -203,6 +203,9 @@ pub(crate) fn start(program: &Path) -> mpsc::Receiver<CheckLine> {
                 () = tell.closed() => return,
             }
         }
+        while let Ok(Some(line)) = err.next_line().await {
+            last_words = line;
+        }
         if !done {
             let words = if last_words.ends_with('.') { &last_words } else { "The sound check ended before its time." };
             let _ = tell.send(failed(words)).await;

@@ -25,7 +25,7 @@ pub enum Direction {
 pub enum BackendEvent {
     /// The driver dropped or repeated frames.
     Xrun(Direction),
-    /// The system uses another device by default now, and its default is what was asked for.
+    /// Another device is the right one now: the system's default has changed, or the chosen one has returned.
     DefaultChanged(Direction),
     /// The stream is dead; its device is gone or has changed.
     Lost(Direction, String),

@@ -15,6 +15,8 @@ const LEAST_DRIFT: f64 = 20e-6;
 const MOST_DRIFT: f64 = 1e-3;
 /// A slope counts when it is so many times as large as its standard error.
 const SURE: f64 = 4.0;
+/// Looks without a frame of one of them after which it stands still, or works in bursts that tell nothing: 300 ms.
+const STILL: u32 = 100;
 /// Frames by which a stream is shifted against the other, where it is no drift and no burst: 15 ms.
 const SHIFTED: f64 = 720.0;
 
@@ -26,6 +28,8 @@ const SHIFTED: f64 = 720.0;
 pub(crate) struct ClockDrift {
     /// Far frames less near frames, since the streams run side by side.
     ahead: f64,
+    /// Looks since the latest frames of each.
+    since: [u32; 2],
     /// Of the present second: sum and number of looks, and frames of the near end.
     sum: f64,
     looks: u32,
@@ -53,19 +57,32 @@ impl ClockDrift {
         let made = vec![0.0; resampler.as_ref().map_or(0, |r| r.output_frames_max())];
         let pending = Vec::with_capacity(INSIDE_RATE as usize);
         let means = VecDeque::with_capacity(MOST_SECONDS + 1);
-        Self { ahead: 0.0, sum: 0.0, looks: 0, second: 0.0, means, drift: 0.0, resampler, pending, made }
+        Self {
+            ahead: 0.0,
+            since: [STILL; 2],
+            sum: 0.0,
+            looks: 0,
+            second: 0.0,
+            means,
+            drift: 0.0,
+            resampler,
+            pending,
+            made,
+        }
     }
 
     /// Begins to compare anew: a stream was opened, or has lost frames. The clocks are taken for those of before.
     pub fn restart(&mut self) {
         (self.ahead, self.sum, self.looks, self.second) = (0.0, 0.0, 0, 0.0);
         self.means.clear();
-        self.pending.clear();
     }
 
     /// Counts what a device has played: so many of its frames, at so many a second.
     pub fn count_far(&mut self, frames: usize, rate: u32) {
         self.ahead += frames as f64 * f64::from(INSIDE_RATE) / f64::from(rate);
+        if frames > 0 {
+            self.since[0] = 0;
+        }
     }
 
     /// Counts what a device has heard.
@@ -73,6 +90,9 @@ impl ClockDrift {
         let frames = frames as f64 * f64::from(INSIDE_RATE) / f64::from(rate);
         self.ahead -= frames;
         self.second += frames;
+        if frames > 0.0 {
+            self.since[1] = 0;
+        }
     }
 
     /// Takes samples of the far end, and appends them at the near end's rate.
@@ -98,6 +118,11 @@ impl ClockDrift {
 
     /// Compares both; called in every step.
     pub fn compare(&mut self) -> Streams {
+        self.since = self.since.map(|looks| looks.saturating_add(1));
+        if self.since.iter().any(|looks| *looks > STILL) {
+            self.restart();
+            return Streams::InStep;
+        }
         self.sum += self.ahead;
         self.looks += 1;
         if self.second < f64::from(INSIDE_RATE) {
@@ -193,6 +218,17 @@ mod tests {
         drift.push_far(&vec![0.0; INSIDE_RATE as usize * 50], &mut out);
         let less = INSIDE_RATE as usize * 50 - out.len();
         assert!((400..600).contains(&less), "{less} frames less");
+    }
+
+    #[test]
+    fn a_stream_that_stands_still_or_works_in_long_bursts_tells_nothing() {
+        let mut drift = ClockDrift::new();
+        assert_eq!(run(&mut drift, 20, 100.0, [480, 96_000]), Streams::InStep);
+        assert_eq!(drift.drift, 0.0);
+        for _ in 0..4000 {
+            drift.count_near(240, INSIDE_RATE);
+            assert_eq!(drift.compare(), Streams::InStep);
+        }
     }
 
     #[test]

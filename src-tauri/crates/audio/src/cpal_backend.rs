@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Weak,
+        Arc, Mutex, PoisonError, Weak,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     time::Duration,
@@ -57,7 +57,7 @@ pub struct CpalBackend {
 type Said = (Option<u32>, BackendEvent);
 
 /// How a stream says what happens to it.
-struct Voice {
+struct StreamEvents {
     say: Sender<Said>,
     number: u32,
     direction: Direction,
@@ -88,12 +88,16 @@ impl OpenStream for CpalStream {
 /// Looks now and then whether another device is the right one, on a thread of its own: asking may take a while.
 struct Watch {
     _stop: Sender<()>,
+    /// The devices in use, by id; whoever opens one says so.
+    in_use: Arc<Mutex<[Option<String>; 2]>>,
 }
 
 impl Watch {
     /// `wanted` are the devices that were chosen; where there is none, the system's default is followed.
     fn start(say: Sender<Said>, wanted: [Option<String>; 2]) -> Self {
         let (stop, stopped) = channel();
+        let in_use = Arc::new(Mutex::new([None, None]));
+        let used = Arc::clone(&in_use);
         let watch = move || {
             let mut system = host();
             let mut known = right_ones(&system, &wanted);
@@ -106,8 +110,9 @@ impl Watch {
                 }
                 for direction in [Direction::Input, Direction::Output] {
                     let n = direction as usize;
-                    // None at all is for the stream to find out.
-                    if now[n].is_some() && now[n] != known[n] {
+                    // None at all is for the stream to find out, and one that was lost may have been followed already.
+                    let used = used.lock().unwrap_or_else(PoisonError::into_inner)[n].clone();
+                    if now[n].is_some() && now[n] != known[n] && now[n] != used {
                         let _ = say.send((None, BackendEvent::DefaultChanged(direction)));
                     }
                 }
@@ -117,7 +122,12 @@ impl Watch {
         if let Err(error) = std::thread::Builder::new().name("device-watch".into()).spawn(watch) {
             tracing::warn!(%error, "Failed to watch the devices");
         }
-        Self { _stop: stop }
+        Self { _stop: stop, in_use }
+    }
+
+    fn uses(&self, direction: Direction, device: &Device) {
+        let id = device.id().ok().map(|id| id.to_string());
+        self.in_use.lock().unwrap_or_else(PoisonError::into_inner)[direction as usize] = id;
     }
 }
 
@@ -181,8 +191,8 @@ impl CpalBackend {
         Self { channels, ..self }
     }
 
-    /// Returns the voice of a new stream.
-    fn voice(&mut self, direction: Direction) -> Voice {
+    /// Returns the way in which a new stream speaks.
+    fn events_of(&mut self, direction: Direction) -> StreamEvents {
         let watch = self
             .watch
             .upgrade()
@@ -190,19 +200,19 @@ impl CpalBackend {
         self.watch = Arc::downgrade(&watch);
         let number = &mut self.latest[direction as usize];
         *number += 1;
-        Voice { say: self.say.clone(), number: *number, direction, watch }
+        StreamEvents { say: self.say.clone(), number: *number, direction, watch }
     }
 }
 
 impl Backend for CpalBackend {
     fn open_input(&mut self, opening: Opening<CaptureCallback>) {
-        let (wanted, channels, voice) = (self.input.clone(), self.channels.clone(), self.voice(Direction::Input));
-        on_a_thread(move || opening.finish(|make| open_input(wanted.as_deref(), &channels, voice, make)));
+        let (wanted, channels, events) = (self.input.clone(), self.channels.clone(), self.events_of(Direction::Input));
+        on_a_thread(move || opening.finish(|make| open_input(wanted.as_deref(), &channels, events, make)));
     }
 
     fn open_output(&mut self, buffer_ms: u32, opening: Opening<RenderCallback>) {
-        let (wanted, voice) = (self.output.clone(), self.voice(Direction::Output));
-        on_a_thread(move || opening.finish(|make| open_output(wanted.as_deref(), buffer_ms, voice, make)));
+        let (wanted, events) = (self.output.clone(), self.events_of(Direction::Output));
+        on_a_thread(move || opening.finish(|make| open_output(wanted.as_deref(), buffer_ms, events, make)));
     }
 
     fn poll(&mut self) -> Option<BackendEvent> {
@@ -232,7 +242,7 @@ fn on_a_thread(work: impl FnOnce() + Send + 'static) {
 fn open_input(
     wanted: Option<&str>,
     channels: &BTreeMap<String, u16>,
-    voice: Voice,
+    events: StreamEvents,
     make: impl FnOnce(StreamFormat) -> CaptureCallback,
 ) -> Opened {
     let direction = Direction::Input;
@@ -243,7 +253,7 @@ fn open_input(
     let id = device.id().map(|id| id.to_string()).unwrap_or_default();
     let only = channels.get(&id).and_then(|nth| nth.checked_sub(1));
     let callback = make(StreamFormat { rate: config.sample_rate, channels: config.channels });
-    let (watch, on_error) = (Arc::clone(&voice.watch), on_error(voice));
+    let (watch, on_error) = (Arc::clone(&events.watch), on_error(events));
     #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add formats; the rest is refused in words")]
     let stream = match supported.sample_format() {
         SampleFormat::F32 => capture::<f32>(&device, config, only, callback, on_error),
@@ -257,13 +267,14 @@ fn open_input(
     };
     let stream = stream.map_err(|e| failed(direction, &e))?;
     stream.play().map_err(|e| failed(direction, &e))?;
+    watch.uses(direction, &device);
     Ok(Box::new(CpalStream { name: Some(name_of(&device)), open: Some((stream, host)), _watch: watch }))
 }
 
 fn open_output(
     wanted: Option<&str>,
     buffer_ms: u32,
-    voice: Voice,
+    events: StreamEvents,
     make: impl FnOnce(StreamFormat) -> RenderCallback,
 ) -> Opened {
     let direction = Direction::Output;
@@ -274,7 +285,7 @@ fn open_output(
     let periods = if is_pulseaudio(&host) { 2 } else { 1 };
     let config = stream_config(&supported, buffer_ms / periods);
     let callback = make(StreamFormat { rate: config.sample_rate, channels: config.channels });
-    let (watch, on_error) = (Arc::clone(&voice.watch), on_error(voice));
+    let (watch, on_error) = (Arc::clone(&events.watch), on_error(events));
     #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add formats; the rest is refused in words")]
     let stream = match supported.sample_format() {
         SampleFormat::F32 => render::<f32>(&device, config, callback, on_error),
@@ -288,11 +299,12 @@ fn open_output(
     };
     let stream = stream.map_err(|e| failed(direction, &e))?;
     stream.play().map_err(|e| failed(direction, &e))?;
+    watch.uses(direction, &device);
     Ok(Box::new(CpalStream { name: Some(name_of(&device)), open: Some((stream, host)), _watch: watch }))
 }
 
-fn on_error(voice: Voice) -> impl FnMut(cpal::Error) + Send + 'static {
-    let Voice { say, number, direction, watch } = voice;
+fn on_error(events: StreamEvents) -> impl FnMut(cpal::Error) + Send + 'static {
+    let StreamEvents { say, number, direction, watch } = events;
     // Whoever closes the stream, and not the driver's thread, ends the watch.
     drop(watch);
     move |error| {

@@ -21,8 +21,12 @@ const FIRST_BUFFER_MS: u32 = 20;
 const MOST_BUFFER_MS: u32 = 80;
 /// The canceller learns the room anew for so long, and lets some of the echo through (measured).
 const RELEARN_MS: u32 = 300;
+/// The thread's, and some more where there are commands.
+pub(crate) const STEPS_PER_SECOND: u32 = 333;
 /// Steps between two tries to open a device that is wanted and not there: half a second.
-const RETRY_STEPS: u32 = 100;
+const RETRY_STEPS: u32 = STEPS_PER_SECOND / 2;
+/// Steps after which a speaker is closed that nobody needs: two seconds.
+const UNUSED_STEPS: u32 = STEPS_PER_SECOND * 2;
 
 /// Names a stretch of audio that is heard as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -163,6 +167,8 @@ pub struct Dsp {
     flushing: Option<u32>,
     output_level: Dbfs,
     chunks: u32,
+    /// Steps for which nobody has needed the speaker.
+    unused: u32,
     recording_told: bool,
 }
 
@@ -191,6 +197,7 @@ impl Dsp {
             flushing: None,
             output_level: Dbfs(-100.0),
             chunks: 0,
+            unused: 0,
             recording_told: false,
         }
     }
@@ -285,6 +292,7 @@ impl Dsp {
         self.finish_input(emit);
         self.finish_output(emit);
         self.retry_lost(emit);
+        self.close_unused(emit);
         // The far end goes ahead of the near end that may hold its echo.
         self.pump_output(emit);
         self.pump_input(emit);
@@ -326,6 +334,16 @@ impl Dsp {
                 self.open_output(emit);
             }
             Direction::Input | Direction::Output => {}
+        }
+    }
+
+    /// Outside a talk the speaker is open for as long as it plays.
+    fn close_unused(&mut self, emit: &mut dyn FnMut(Event)) {
+        let is_unused = self.output.is_some() && !self.mic_wanted && self.queue.is_empty() && self.flushing.is_none();
+        self.unused = if is_unused { self.unused + 1 } else { 0 };
+        if self.unused >= UNUSED_STEPS {
+            self.unused = 0;
+            self.close_output(emit);
         }
     }
 

@@ -5,10 +5,10 @@ use std::{
     time::Duration,
 };
 
-use crate::{AudioError, Backend, Command, Direction, Dsp, EchoMode, Event};
+use crate::{AudioError, Backend, Command, Direction, Dsp, EchoMode, Event, dsp::STEPS_PER_SECOND};
 
 /// How often the rings are looked at.
-const TICK: Duration = Duration::from_millis(3);
+const TICK: Duration = Duration::from_millis(1000 / STEPS_PER_SECOND as u64);
 /// Commands that may wait; the DSP thread drains them all every tick.
 const COMMANDS: usize = 4096;
 
@@ -49,6 +49,7 @@ impl Audio {
         let run = move || {
             let ended = catch_unwind(AssertUnwindSafe(|| pump(&mut emit)));
             if ended.is_err() {
+                emit(Event::Recording(false));
                 for direction in [Direction::Input, Direction::Output] {
                     emit(Event::DeviceFailed { direction, error: AudioError::Crashed });
                 }
@@ -91,6 +92,9 @@ mod tests {
         let (say, said) = channel();
         let _audio = Audio::start(|| panic!("as a test"), EchoMode::FullDuplex, move |event| say.send(event).unwrap());
         let failed = |direction| Event::DeviceFailed { direction, error: AudioError::Crashed };
-        assert_eq!(said.iter().take(2).collect::<Vec<_>>(), [failed(Direction::Input), failed(Direction::Output)]);
+        assert_eq!(
+            said.iter().take(3).collect::<Vec<_>>(),
+            [Event::Recording(false), failed(Direction::Input), failed(Direction::Output)]
+        );
     }
 }

@@ -270,7 +270,7 @@ fn a_microphone_that_gives_zeros_or_nothing_is_noticed_within_two_seconds() {
     assert_eq!(captures(&rig), [Capture::Zeros, Capture::Sound]);
     // Two steps of 5 ms each, and no frame.
     let events = &mut rig.events;
-    (0..400).for_each(|_| rig.dsp.step(&mut |e| events.push(e)));
+    (0..900).for_each(|_| rig.dsp.step(&mut |e| events.push(e)));
     assert_eq!(captures(&rig), [Capture::Zeros, Capture::Sound, Capture::Nothing]);
     rig.tick(0.001);
     assert_eq!(captures(&rig).last(), Some(&Capture::Sound));

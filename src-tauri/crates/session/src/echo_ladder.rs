@@ -9,6 +9,9 @@ use crate::{EchoState, EchoView};
 const MOST_ALARMS: usize = 3;
 const WITHIN: Duration = Duration::from_secs(90);
 
+/// What comes so soon after the last one is the same: it stands still, and the server hears it late.
+const SAME: Duration = Duration::from_secs(2);
+
 /// How the microphone is kept from hearing the speaker, step by step, as far as it is needed: cancelled, then doubted (which the
 /// audio side does by itself where much comes through), then not listened to while an answer is spoken.
 #[derive(Debug, Default)]
@@ -40,6 +43,9 @@ impl EchoLadder {
         let echoes = self.measured.as_ref().is_some_and(|m| m.state != EchoState::Good);
         if self.is_deaf || !echoes {
             // A cough, or a door: nothing that comes of the answer.
+            return false;
+        }
+        if self.alarms.back().is_some_and(|last| now.saturating_duration_since(*last) < SAME) {
             return false;
         }
         self.alarms.push_back(now);

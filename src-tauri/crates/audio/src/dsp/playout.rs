@@ -52,12 +52,12 @@ pub(super) struct Queued {
     pub samples: VecDeque<i16>,
     /// Frame number of the first of `samples`.
     base: u64,
-    /// Frames that are in the ring or heard.
+    /// Frames that the resampler has been given.
     sent: u64,
     pub ended: bool,
     /// Frames that have left the resampler.
     out: u64,
-    /// Silence pushed behind the last of them.
+    /// Silence pushed behind the last block that was whole.
     padded: u64,
 }
 

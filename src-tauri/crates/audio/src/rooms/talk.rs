@@ -95,12 +95,7 @@ pub fn talk(
                 }
                 Event::Voice(Voice::Onset) => {
                     match user {
-                        None => {
-                            if std::env::var_os("DBG").is_some() {
-                                eprintln!("onset at {:.2} s", block as f32 / 100.0);
-                            }
-                            outcome.onsets += 1
-                        }
+                        None => outcome.onsets += 1,
                         Some(nth) => {
                             let ms = (block - spoken[nth].0) as u32 * 10;
                             outcome.soft_ms[nth].get_or_insert(ms);
@@ -112,12 +107,7 @@ pub fn talk(
                 Event::Voice(Voice::Confirmed) => {
                     ducked = None;
                     match user {
-                        None => {
-                            if std::env::var_os("DBG").is_some() {
-                                eprintln!("alarm at {:.2} s", block as f32 / 100.0);
-                            }
-                            outcome.false_alarms += 1
-                        }
+                        None => outcome.false_alarms += 1,
                         Some(nth) => {
                             let ms = (block - spoken[nth].0) as u32 * 10;
                             outcome.found_ms[nth].get_or_insert(ms);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Session;
-use crate::{Interrupt, Loudness, NoticeAction, Output, Severity, Turns, ViewEvent, Voice};
+use crate::{Interrupt, Loudness, NoticeAction, Output, Phase, Severity, Turns, ViewEvent, Voice};
 
 /// What is not confirmed as speech within this was nothing.
 const UNCONFIRMED: Duration = Duration::from_millis(400);
@@ -133,13 +133,18 @@ impl Session {
 
     /// The time is over in which something might have come of it.
     pub(super) fn handle_barge_in_over(&mut self, now: Instant) {
-        if self.barge_in.loudness == Loudness::Paused {
+        if self.barge_in.loudness == Loudness::Paused && self.connection.phase == Phase::Live {
             self.handle_false_alarm(now);
         }
         self.play_on();
         if !self.user_speaking && self.barge_in.undecided.take().is_some() {
             self.ask(now);
         }
+    }
+
+    /// Nobody will ever know whether it had words.
+    pub(super) fn forget_interruption(&mut self, item_id: &str) {
+        self.barge_in.ended_by.take_if(|id| id == item_id);
     }
 
     /// Speech was found over an answer, and was none.

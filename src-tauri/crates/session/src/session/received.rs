@@ -113,6 +113,7 @@ impl Session {
                 if self.config.profile.accounts_for_turns {
                     self.await_answer(None);
                 }
+                self.forget_interruption(&item_id);
                 self.weigh_words(now, &item_id, Heard::Whole);
                 let view = self.conversation.settle(&item_id, ItemState::Failed);
                 self.show_all(view);
