@@ -7,7 +7,7 @@ mod talk_key;
 mod tray;
 mod view_channel;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 pub use bindings::bindings;
 
@@ -41,7 +41,8 @@ pub fn check_sound() -> ExitCode {
     match assistant::check_for_parent(&paths.settings(), paths.models()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(words) => {
-            eprintln!("{words}");
+            // The parent shows the last line.
+            let _ = writeln!(std::io::stderr(), "{words}");
             ExitCode::FAILURE
         }
     }

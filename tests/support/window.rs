@@ -99,6 +99,7 @@ impl Window {
     }
 
     /// Writes a picture of the window where `VIVAVOCE_PICTURES` names a folder.
+    #[expect(clippy::print_stderr, reason = "for whoever runs the tests")]
     pub async fn picture(&self, name: &str) {
         if let Some(folder) = std::env::var_os("VIVAVOCE_PICTURES") {
             // The driver waits for ever for a picture of a window that is not drawn.

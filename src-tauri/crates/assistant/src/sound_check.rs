@@ -4,6 +4,7 @@
 //! in a process of its own, as the engine does: one line of JSON for everything that it has to say.
 
 use std::{
+    io::Write,
     path::{Path, PathBuf},
     process::Stdio,
     sync::mpsc::{Receiver, RecvTimeoutError, channel},
@@ -128,13 +129,11 @@ impl Check<'_> {
             let wait = soft.unwrap_or(end).min(end).saturating_duration_since(Instant::now());
             match self.events.recv_timeout(wait) {
                 Ok(event) => {
-                    match event {
-                        Event::Voice(Voice::Onset) if soft.is_none() => {
-                            soft = Some(Instant::now() + SOFT);
-                            self.audio.send(Command::Loudness(Loudness::Soft));
-                        }
-                        Event::Voice(Voice::Over) => soft = soft.map(|_| Instant::now()),
-                        _ => {}
+                    if event == Event::Voice(Voice::Onset) && soft.is_none() {
+                        soft = Some(Instant::now() + SOFT);
+                        self.audio.send(Command::Loudness(Loudness::Soft));
+                    } else if event == Event::Voice(Voice::Over) {
+                        soft = soft.map(|_| Instant::now());
                     }
                     self.handle(stage, &event);
                 }
@@ -162,9 +161,11 @@ impl Check<'_> {
 /// The settings cannot be read, or there is no voice to check with.
 pub fn check_for_parent(settings: &Path, models: PathBuf) -> Result<(), String> {
     let settings = Settings::load(settings).unwrap_or_default();
+    let mut out = std::io::stdout();
     check_sound(&settings, models, &mut |line| {
         if let Ok(json) = serde_json::to_string(&line) {
-            println!("{json}");
+            // A parent that reads no more ends this process.
+            let _ = writeln!(out, "{json}").and_then(|()| out.flush());
         }
     })
 }
