@@ -150,7 +150,7 @@ pub(crate) async fn apply_settings(
             None => assistant.notice_gone("shortcut").await,
         }
     }
-    if before.echo != settings.echo {
+    if (before.echo, &before.echo_by_speaker) != (settings.echo, &settings.echo_by_speaker) {
         desktop.assistant.cancel_echo(compose::echo(&settings)).await;
     }
     if (&before.engine, &before.found) != (&settings.engine, &settings.found) {

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use assistant::{Assistant, Server, Setup, prelude::*};
+use assistant::{Assistant, EchoModes, Server, Setup, prelude::*};
 use engine::scripted::{Script, loaders};
 use serde_json::Value;
 use support::{
@@ -78,7 +78,7 @@ async fn answering(echo: EchoMode) -> (Assistant, Receiver<ViewEvent>) {
 }
 
 /// The same with a speaker that was chosen.
-async fn answering_on(echo: EchoMode, speaker: Option<&str>) -> (Assistant, Receiver<ViewEvent>) {
+async fn answering_on(echo: impl Into<EchoModes>, speaker: Option<&str>) -> (Assistant, Receiver<ViewEvent>) {
     let speaker = speaker.map(str::to_owned);
     let script = Script {
         answers: vec![("Go".into(), "On and on it goes without an end in sight. ".repeat(20))],
@@ -89,7 +89,7 @@ async fn answering_on(echo: EchoMode, speaker: Option<&str>) -> (Assistant, Rece
         config: Config { voice: "heart".into(), ..Config::default() },
         server: Server::InProcess(Arc::new(move || loaders(script.clone()))),
         backend: Box::new(|| Box::new(CpalBackend::new(None, speaker))),
-        echo,
+        echo: echo.into(),
         models: None,
         sound_check: None,
         memories: None,
@@ -186,6 +186,23 @@ async fn a_speaker_that_was_chosen_is_used_again_when_it_returns() {
     let _chosen = Sink::load("rig_chosen", "channels=2");
     until(&mut events, "the chosen speaker", now_is("rig_chosen")).await;
     assert!(heard_at("rig_chosen") > 500);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a desktop"]
+async fn headphones_are_known_again_and_so_are_the_loudspeakers_after_them() {
+    let by_speaker = [("rig_headphones".to_owned(), EchoMode::Headphones)].into();
+    let (assistant, mut events) = answering_on(EchoModes { usual: EchoMode::FullDuplex, by_speaker }, None).await;
+    let measured = |e: &ViewEvent| matches!(e, ViewEvent::Echo { echo: Some(_) });
+    until(&mut events, "an echo is looked for", measured).await;
+    let _headphones = Sink::load("rig_headphones", "channels=2");
+    pactl(&["set-default-sink", "rig_headphones"]);
+    until(&mut events, "the headphones", now_is("rig_headphones")).await;
+    assert!(heard_at("rig_headphones") > 500);
+    assert_eq!(assistant.subscribe().await.unwrap().0.echo, None, "nothing is cancelled");
+    pactl(&["set-default-sink", "rig_speaker"]);
+    until(&mut events, "the loudspeakers", now_is("Null Output")).await;
+    until(&mut events, "an echo is looked for again", measured).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -58,7 +58,7 @@ fn start(url: &str) -> Assistant {
         config: Config { profile, ..Config::default() },
         server: Server::WebSocket(Remote::new(url, KeySource::None)),
         backend: Box::new(|| Box::new(audio::FakeDevices::new(audio::StreamFormat { rate: 48_000, channels: 1 }).1)),
-        echo: audio::EchoMode::Headphones,
+        echo: audio::EchoMode::Headphones.into(),
         models: None,
         sound_check: None,
         memories: None,

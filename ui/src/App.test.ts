@@ -110,3 +110,9 @@ test('one channel of a microphone with many is chosen and kept for it', async ()
   await fireEvent.change(screen.getByRole('combobox', { name: 'Channel', hidden: true }), { target: { value: '0' } });
   expect((await backend.settings()).inputChannels).toEqual({});
 });
+
+test('how one listens is kept for the speaker in use', async () => {
+  const { backend } = await open('idle');
+  await fireEvent.change(screen.getByRole('combobox', { name: 'You listen with', hidden: true }), { target: { value: 'headphones' } });
+  expect(await backend.settings()).toMatchObject({ echo: 'fullDuplex', echoBySpeaker: { 'Built-in speaker': 'headphones' } });
+});

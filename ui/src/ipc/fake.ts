@@ -7,7 +7,7 @@ export function fake(scene: string): Backend & { actions: Action[] } {
   let key: KeyState = scene === 'wrongKey' ? { type: 'rejected', last4: '9f3c' } : { type: 'missing' };
   let settings: Settings = {
     version: 1, voice: 'heart', tone: 'neutral', prompts: {},
-    inputDevice: null, outputDevice: null, inputChannels: {}, engine: engines[scene] ?? { type: 'onDevice' }, turns: scene === 'key' ? 'pushToTalk' : 'semantic', echo: 'fullDuplex', interrupt: 'atOnce', shortcut: null, language: null, quietMinutes: 15,
+    inputDevice: null, outputDevice: null, inputChannels: {}, engine: engines[scene] ?? { type: 'onDevice' }, turns: scene === 'key' ? 'pushToTalk' : 'semantic', echo: 'fullDuplex', echoBySpeaker: {}, interrupt: 'atOnce', shortcut: null, language: null, quietMinutes: 15,
     voices: {}, found: {},
   };
   return {

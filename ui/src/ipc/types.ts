@@ -368,6 +368,10 @@ turns: TurnChoice,
  */
 echo: EchoChoice, 
 /**
+ * The same for speakers where it was chosen otherwise, by what the system calls them.
+ */
+echoBySpeaker: { [key: string]: EchoChoice }, 
+/**
  * What ends an answer that is spoken.
  */
 interrupt: InterruptChoice, 

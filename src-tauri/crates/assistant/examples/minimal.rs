@@ -22,7 +22,7 @@ async fn main() {
         },
         server: Server::WebSocket(Remote { profile, ..Remote::new(url, key) }),
         backend: Box::new(|| Box::new(CpalBackend::new(None, None))),
-        echo: EchoMode::FullDuplex,
+        echo: EchoMode::FullDuplex.into(),
         models: None,
         sound_check: None,
         memories: None,

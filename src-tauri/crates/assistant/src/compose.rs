@@ -10,7 +10,7 @@ use store::{
     EchoChoice, EngineChoice, FoundProfile, InterruptChoice, Paths, Settings, StageChoice, StageServer, TurnChoice,
 };
 
-use crate::{KeySource, Remote, Server, Stitched, Vault, shipped_tools};
+use crate::{EchoModes, KeySource, Remote, Server, Stitched, Vault, shipped_tools};
 
 /// Returns what a conversation is set to, and words about a price list of the user's that cannot be read.
 pub fn config(settings: &Settings, paths: &Paths) -> (Config, Option<String>) {
@@ -85,12 +85,14 @@ pub fn devices(settings: &Settings) -> CpalBackend {
 }
 
 /// Returns how the microphone is kept from hearing the speaker.
-pub fn echo(settings: &Settings) -> EchoMode {
-    match settings.echo {
+pub fn echo(settings: &Settings) -> EchoModes {
+    let mode = |choice: EchoChoice| match choice {
         EchoChoice::FullDuplex => EchoMode::FullDuplex,
         EchoChoice::HalfDuplex => EchoMode::HalfDuplex,
         EchoChoice::Headphones => EchoMode::Headphones,
-    }
+    };
+    let by_speaker = settings.echo_by_speaker.iter().map(|(name, choice)| (name.clone(), mode(*choice)));
+    EchoModes { usual: mode(settings.echo), by_speaker: by_speaker.collect() }
 }
 
 /// Returns the models that an engine choice needs and that are not on this machine.

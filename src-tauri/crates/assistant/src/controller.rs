@@ -1,7 +1,7 @@
 mod devices;
 mod links;
 
-use std::{path::PathBuf, time::Instant};
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use audio::{Audio, Backend, Command, Direction, EchoMode, Event, Segment};
 use protocol::{ClientEvent, ParseError, ServerEvent};
@@ -37,7 +37,7 @@ pub struct Setup {
     /// Makes the devices, on the audio thread.
     pub backend: Box<dyn FnOnce() -> Box<dyn Backend> + Send>,
     /// How the microphone is kept from hearing the speaker.
-    pub echo: EchoMode,
+    pub echo: EchoModes,
     /// Folder of the models, where this assistant may install them.
     pub models: Option<PathBuf>,
     /// The program that checks the sound when it is started as `sound-check`, where there is one.
@@ -46,6 +46,27 @@ pub struct Setup {
     pub memories: Option<PathBuf>,
     /// Sees everything that goes by.
     pub observer: Option<Observer>,
+}
+
+/// How the microphone is kept from hearing the speaker, and where otherwise: headphones are others' than loudspeakers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EchoModes {
+    /// With speakers that are not named here.
+    pub usual: EchoMode,
+    /// By what the system calls the speaker.
+    pub by_speaker: BTreeMap<String, EchoMode>,
+}
+
+impl EchoModes {
+    pub(crate) fn of(&self, speaker: Option<&str>) -> EchoMode {
+        speaker.and_then(|name| self.by_speaker.get(name)).copied().unwrap_or(self.usual)
+    }
+}
+
+impl From<EchoMode> for EchoModes {
+    fn from(usual: EchoMode) -> Self {
+        Self { usual, by_speaker: BTreeMap::new() }
+    }
 }
 
 /// Takes what goes by; called on the loop.
@@ -81,7 +102,7 @@ enum Request {
     Configure(Config),
     Serve(Server),
     Devices(Box<dyn FnOnce() -> Box<dyn Backend> + Send>),
-    Echo(EchoMode),
+    Echo(EchoModes),
     Notify(NoticeView),
     Unnotify(String),
     InstallModels(Vec<String>),
@@ -127,8 +148,8 @@ impl Assistant {
     }
 
     /// Keeps the microphone from hearing the speaker in another way from now on.
-    pub async fn cancel_echo(&self, mode: EchoMode) {
-        let _ = self.requests.send(Request::Echo(mode)).await;
+    pub async fn cancel_echo(&self, modes: EchoModes) {
+        let _ = self.requests.send(Request::Echo(modes)).await;
     }
 
     /// Says something that the program around the conversation has found.
@@ -173,7 +194,7 @@ struct Controller {
     session: Session,
     server: Server,
     audio: Audio,
-    echo: EchoMode,
+    echo: EchoModes,
     /// Names of the devices in use.
     in_use: [Option<String>; 2],
     heard: mpsc::Receiver<Event>,
@@ -197,7 +218,7 @@ struct Controller {
 
 impl Controller {
     fn new(setup: Setup) -> Self {
-        let (audio, heard) = start_audio(setup.backend, setup.echo);
+        let (audio, heard) = start_audio(setup.backend, setup.echo.usual);
         let (events, told) = mpsc::channel(TOOL_EVENTS);
         Self {
             session: Session::new(setup.config),
@@ -257,7 +278,7 @@ impl Controller {
             Request::Devices(backend) => {
                 // What the old speaker has not said is read; its reports end here.
                 self.step(Input::Speaker { works: false });
-                (self.audio, self.heard) = start_audio(backend, self.echo);
+                (self.audio, self.heard) = start_audio(backend, self.echo.usual);
                 self.in_use = [None, None];
                 self.step(Input::Recording(false));
                 self.step(Input::EchoAnew);
@@ -269,9 +290,9 @@ impl Controller {
                     self.audio.send(Command::Mic { open: true });
                 }
             }
-            Request::Echo(mode) => {
-                self.echo = mode;
-                self.audio.send(Command::Echo(mode));
+            Request::Echo(modes) => {
+                self.echo = modes;
+                self.audio.send(Command::Echo(self.echo_mode()));
                 self.step(Input::EchoAnew);
             }
             Request::Notify(notice) => self.step(Input::Notice(notice)),
@@ -426,7 +447,7 @@ impl Controller {
                     Loudness::Paused => audio::Loudness::Paused,
                 })),
                 Output::Deaf(deaf) => {
-                    let mode = if deaf { EchoMode::HalfDuplex } else { self.echo };
+                    let mode = if deaf { EchoMode::HalfDuplex } else { self.echo_mode() };
                     self.audio.send(Command::Echo(mode));
                 }
                 Output::EndSegment { segment } => self.audio.send(Command::EndSegment { segment: Segment(segment.0) }),

@@ -13,7 +13,7 @@ mod probe;
 mod sound_check;
 mod tools;
 
-pub use controller::{Assistant, Observed, Observer, Setup};
+pub use controller::{Assistant, EchoModes, Observed, Observer, Setup};
 pub use keys::{Keep, KeyError, KeyKept, KeySource, KeyState, Vault, variable};
 pub use link::{Remote, Server, Stitched};
 pub use logging::log_filter;

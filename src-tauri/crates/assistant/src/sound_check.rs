@@ -70,10 +70,11 @@ pub fn check_sound(settings: &Settings, models: PathBuf, tell: &mut dyn FnMut(Ch
     let (alone, over) = (spoken(SENTENCES)?, spoken(OVER)?);
     drop(voice);
     let devices = crate::compose::devices(settings);
+    let echo = crate::compose::echo(settings).of(speaker_in_use(settings).as_deref());
     let (say, events) = channel();
     let audio = Audio::start(
         move || Box::new(devices),
-        crate::compose::echo(settings),
+        echo,
         move |event| {
             let _ = say.send(event);
         },
@@ -93,6 +94,15 @@ pub fn check_sound(settings: &Settings, models: PathBuf, tell: &mut dyn FnMut(Ch
     }
     (check.tell)(CheckLine::Stage { stage: SoundCheckStage::Done });
     Ok(())
+}
+
+/// Returns what the system calls the speaker that these settings stand for.
+fn speaker_in_use(settings: &Settings) -> Option<String> {
+    let fits = |device: &audio::DeviceInfo| match &settings.output_device {
+        Some(id) => device.id == *id,
+        None => device.is_default,
+    };
+    audio::devices().into_iter().find(|d| d.direction == audio::Direction::Output && fits(d)).map(|d| d.name)
 }
 
 struct Check<'a> {

@@ -40,7 +40,7 @@ pub(crate) async fn ask(text: &str, who: Who, json: bool) -> Exit {
         config,
         server,
         backend: Box::new(|| Box::new(Silence)),
-        echo: EchoMode::Headphones,
+        echo: EchoMode::Headphones.into(),
         models: None,
         sound_check: None,
         memories: Some(Paths::from_env().memories()),

@@ -77,7 +77,7 @@ pub(crate) async fn converse(args: Args, json: bool) -> Exit {
         config,
         server,
         backend: Box::new(move || Box::new(backend)),
-        echo: EchoMode::Headphones,
+        echo: EchoMode::Headphones.into(),
         models: None,
         sound_check: None,
         memories: Some(Paths::from_env().memories()),

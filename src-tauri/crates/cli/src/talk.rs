@@ -43,7 +43,8 @@ pub(crate) async fn talk(args: Args, json: bool) -> Exit {
             Echo::FullDuplex => EchoMode::FullDuplex,
             Echo::HalfDuplex => EchoMode::HalfDuplex,
             Echo::Headphones => EchoMode::Headphones,
-        },
+        }
+        .into(),
         models: None,
         sound_check: None,
         memories: Some(Paths::from_env().memories()),

@@ -165,6 +165,9 @@ pub struct Settings {
     pub turns: TurnChoice,
     /// How the microphone is kept from hearing the speaker.
     pub echo: EchoChoice,
+    /// The same for speakers where it was chosen otherwise, by what the system calls them.
+    #[ts(type = "{ [key: string]: EchoChoice }")]
+    pub echo_by_speaker: BTreeMap<String, EchoChoice>,
     /// What ends an answer that is spoken.
     pub interrupt: InterruptChoice,
     /// Talk key anywhere on the desktop, as `Ctrl+Alt+Space`; none where it is not wanted.
@@ -192,6 +195,7 @@ impl Default for Settings {
             engine: EngineChoice::OnDevice,
             turns: TurnChoice::default(),
             echo: EchoChoice::default(),
+            echo_by_speaker: BTreeMap::new(),
             interrupt: InterruptChoice::default(),
             shortcut: None,
             language: None,

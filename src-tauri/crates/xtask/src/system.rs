@@ -47,6 +47,7 @@ const TEST: &[&str] = &[
     "libsecret-tools",
     "webkit2gtk-driver",
     "xdotool",
+    "wmctrl",
     "imagemagick",
     "espeak-ng",
     "libgl1-mesa-dri",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use audio::{Audio, Backend, Capture, Direction, EchoMode, Event};
+use audio::{Audio, Backend, Capture, Command, Direction, EchoMode, Event};
 use session::{EchoState, EchoView, Input, NoticeAction, NoticeView, SegmentId, Severity, ViewEvent, Voice};
 use tokio::sync::mpsc;
 
@@ -74,11 +74,19 @@ impl Controller {
         }
     }
 
+    /// Returns how the echo of the speaker in use is dealt with.
+    pub(super) fn echo_mode(&self) -> EchoMode {
+        self.echo.of(self.in_use[Direction::Output as usize].as_deref())
+    }
+
     /// A device is in use; another one than before is worth a word.
     fn handle_device(&mut self, direction: Direction, name: Option<String>) {
         self.step(works(direction, true));
         self.step(Input::NoticeGone { id: notice_of(direction).into() });
         let before = std::mem::replace(&mut self.in_use[direction as usize], name.clone());
+        if direction == Direction::Output && before != name {
+            self.audio.send(Command::Echo(self.echo_mode()));
+        }
         let (Some(before), Some(name)) = (before, name) else { return };
         if before != name {
             self.step(Input::EchoAnew);

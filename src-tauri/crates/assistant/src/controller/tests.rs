@@ -35,7 +35,7 @@ fn controller(url: &str) -> Controller {
         config: Config { profile: protocol::profile("openai"), ..Config::default() },
         server: Server::WebSocket(Remote::new(url, KeySource::None)),
         backend: Box::new(move || Box::new(audio::FakeDevices::new(format).1)),
-        echo: EchoMode::Headphones,
+        echo: EchoMode::Headphones.into(),
         models: None,
         sound_check: None,
         memories: None,

@@ -76,7 +76,7 @@ fn talk() -> io::Result<(Vec<f64>, Vec<f64>)> {
             config: Config { profile, ..Config::default() },
             server: Server::WebSocket(Remote::new(url, KeySource::None)),
             backend: Box::new(move || Box::new(backend)),
-            echo: EchoMode::Headphones,
+            echo: EchoMode::Headphones.into(),
             models: None,
             sound_check: None,
             memories: None,
