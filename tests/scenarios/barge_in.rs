@@ -193,7 +193,7 @@ fn only_with_the_key_nobody_is_heard_over_an_answer() {
 }
 
 fn measure(client: &mut Client, state: EchoState) {
-    client.step(Input::Echo(Some(EchoView { state, softer_db: None, delay_ms: None })));
+    client.step(Input::Echo(EchoView { state, softer_db: None, delay_ms: None }));
 }
 
 fn deafness(client: &Client) -> Vec<bool> {

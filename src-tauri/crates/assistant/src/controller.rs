@@ -1,13 +1,14 @@
 mod devices;
 mod links;
+mod sound_check;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use audio::{Audio, Backend, Command, Direction, EchoMode, Event, Segment};
 use protocol::{ClientEvent, ParseError, ServerEvent};
 use session::{
-    Action, Config, Input, LinkEnd, Loudness, ModelView, NoticeAction, NoticeView, Output, Session, Severity,
-    SoundCheckStage, SoundCheckView, View, ViewEvent,
+    Action, Config, Input, LinkEnd, Loudness, ModelView, NoticeAction, NoticeView, Output, Session, Severity, View,
+    ViewEvent,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,11 +16,11 @@ use crate::{
     coalesce::coalesce,
     link::{Server, Stalled},
     models::{self, Progress},
-    sound_check::{self, CheckLine},
     tools::{ToolEvent, ToolRunner},
 };
 use devices::{notice_of, start_audio, works};
 use links::{OpenLink, next_link_event, next_spare_event};
+use sound_check::{Checking, next_line};
 
 /// Requests that may wait for the loop.
 const REQUESTS: usize = 64;
@@ -208,7 +209,7 @@ struct Controller {
     models: Option<PathBuf>,
     installing: Option<mpsc::Receiver<Progress>>,
     checker: Option<PathBuf>,
-    checking: Option<(mpsc::Receiver<CheckLine>, SoundCheckView)>,
+    checking: Option<Checking>,
     check_ended: bool,
     tools: ToolRunner,
     told: mpsc::Receiver<ToolEvent>,
@@ -310,18 +311,8 @@ impl Controller {
                     self.show(&ViewEvent::Model { model });
                 }
             }
-            Request::CheckSound => {
-                if let Some(program) = self.checker.clone() {
-                    self.step(Input::Action(Action::StopTalk));
-                    let check = SoundCheckView { stage: SoundCheckStage::Preparing, findings: Vec::new() };
-                    self.checking = Some((sound_check::start(&program), check.clone()));
-                    self.step(Input::SoundCheck(Some(check)));
-                }
-            }
-            Request::EndSoundCheck => {
-                self.checking = None;
-                self.step(Input::SoundCheck(None));
-            }
+            Request::CheckSound => self.start_sound_check(),
+            Request::EndSoundCheck => self.end_sound_check(),
             Request::Subscribe(answer) => {
                 let (window, raw) = mpsc::channel(VIEW_QUEUE);
                 let (to, events) = mpsc::channel(VIEW_QUEUE);
@@ -335,23 +326,6 @@ impl Controller {
 
     fn models(&self) -> Vec<ModelView> {
         self.models.as_deref().map(models::views).unwrap_or_default()
-    }
-
-    fn handle_check(&mut self, line: Option<CheckLine>) {
-        let Some((_, check)) = &mut self.checking else { return };
-        match line {
-            Some(CheckLine::Level { input_dbfs, output_dbfs }) => {
-                return self.show(&ViewEvent::Level { input_dbfs, output_dbfs });
-            }
-            Some(CheckLine::Stage { stage }) => check.stage = stage,
-            Some(CheckLine::Finding { finding }) => check.findings.push(finding),
-            None => {
-                self.checking = None;
-                return self.show(&ViewEvent::Level { input_dbfs: -100.0, output_dbfs: -100.0 });
-            }
-        }
-        let check = check.clone();
-        self.step(Input::SoundCheck(Some(check)));
     }
 
     fn handle_progress(&mut self, progress: Progress) {
@@ -480,13 +454,6 @@ impl Controller {
         if let Some(observer) = &mut self.observer {
             observer(observed);
         }
-    }
-}
-
-async fn next_line(checking: &mut Option<(mpsc::Receiver<CheckLine>, SoundCheckView)>) -> Option<CheckLine> {
-    match checking {
-        Some((lines, _)) => lines.recv().await,
-        None => std::future::pending().await,
     }
 }
 

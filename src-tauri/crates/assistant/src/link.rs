@@ -22,9 +22,9 @@ use wire::Wire;
 use crate::keys::KeySource;
 
 /// Events that may wait in their order: a whole conversation told anew, and microphone audio.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 2048;
 /// Events that may wait when microphone audio comes: some ten seconds. More is a link that is lost without knowing it.
-const AUDIO_LIMIT: usize = 600;
+const AUDIO_LIMIT: usize = 1200;
 /// Events that may wait to be sent ahead of all; there are a few at a time.
 const URGENT: usize = 256;
 /// Server messages that may wait for the controller.

@@ -11,19 +11,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use audio::{Audio, Command, Event, Loudness, Segment, Voice, sound_check::Stage};
+use audio::{Audio, Command, Direction, Event, Loudness, Segment, Voice, sound_check::Stage};
 use protocol::Pcm16;
 use serde::{Deserialize, Serialize};
-use session::{FindingView, Grade, SoundCheckStage};
+use session::{FindingView, Grade, SoundCheckStage, UNCONFIRMED};
 use store::Settings;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     sync::mpsc,
 };
 
+use crate::EchoModes;
+
 const QUIET: Duration = Duration::from_secs(3);
-/// What is not confirmed as speech within this is played as loud as before.
-const SOFT: Duration = Duration::from_millis(400);
 /// After the last word, for what comes back late.
 const AFTER: Duration = Duration::from_millis(600);
 /// Long enough for the canceller to learn the room.
@@ -69,17 +69,16 @@ pub fn check_sound(settings: &Settings, models: PathBuf, tell: &mut dyn FnMut(Ch
     let mut spoken = |text: &str| voice.speak(text, &settings.voice, 1.0).map_err(|e| wrong(e.to_string()));
     let (alone, over) = (spoken(SENTENCES)?, spoken(OVER)?);
     drop(voice);
-    let devices = crate::compose::devices(settings);
-    let echo = crate::compose::echo(settings).of(speaker_in_use(settings).as_deref());
+    let (devices, modes) = (crate::compose::devices(settings), crate::compose::echo(settings));
     let (say, events) = channel();
     let audio = Audio::start(
         move || Box::new(devices),
-        echo,
+        modes.usual,
         move |event| {
             let _ = say.send(event);
         },
     );
-    let mut check = Check { sound: audio::sound_check::SoundCheck::default(), audio, events, tell };
+    let mut check = Check { sound: audio::sound_check::SoundCheck::default(), audio, modes, events, tell };
     check.listen();
     check.play(Segment(1), alone, Stage::Alone);
     check.play(Segment(2), over, Stage::Over);
@@ -96,18 +95,10 @@ pub fn check_sound(settings: &Settings, models: PathBuf, tell: &mut dyn FnMut(Ch
     Ok(())
 }
 
-/// Returns what the system calls the speaker that these settings stand for.
-fn speaker_in_use(settings: &Settings) -> Option<String> {
-    let fits = |device: &audio::DeviceInfo| match &settings.output_device {
-        Some(id) => device.id == *id,
-        None => device.is_default,
-    };
-    audio::devices().into_iter().find(|d| d.direction == audio::Direction::Output && fits(d)).map(|d| d.name)
-}
-
 struct Check<'a> {
     sound: audio::sound_check::SoundCheck,
     audio: Audio,
+    modes: EchoModes,
     events: Receiver<Event>,
     tell: &'a mut dyn FnMut(CheckLine),
 }
@@ -140,7 +131,7 @@ impl Check<'_> {
             match self.events.recv_timeout(wait) {
                 Ok(event) => {
                     if event == Event::Voice(Voice::Onset) && soft.is_none() {
-                        soft = Some(Instant::now() + SOFT);
+                        soft = Some(Instant::now() + UNCONFIRMED);
                         self.audio.send(Command::Loudness(Loudness::Soft));
                     } else if event == Event::Voice(Voice::Over) {
                         soft = soft.map(|_| Instant::now());
@@ -159,25 +150,28 @@ impl Check<'_> {
 
     fn handle(&mut self, stage: Stage, event: &Event) {
         self.sound.handle(stage, event);
+        if let Event::DeviceReady { direction: Direction::Output, name } = event {
+            self.audio.send(Command::Echo(self.modes.of(name.as_deref())));
+        }
         if let Event::Level { input, output, .. } = event {
             (self.tell)(CheckLine::Level { input_dbfs: input.0, output_dbfs: output.0 });
         }
     }
 }
 
-/// Is the sound check of a parent process: prints its lines.
-///
-/// # Errors
-/// The settings cannot be read, or there is no voice to check with.
-pub fn check_for_parent(settings: &Path, models: PathBuf) -> Result<(), String> {
+/// Is the sound check of a parent process: prints its lines, and as the last one how it ended.
+pub fn check_for_parent(settings: &Path, models: PathBuf) {
     let settings = Settings::load(settings).unwrap_or_default();
     let mut out = std::io::stdout();
-    check_sound(&settings, models, &mut |line| {
+    let mut tell = |line: CheckLine| {
         if let Ok(json) = serde_json::to_string(&line) {
             // A parent that reads no more ends this process.
             let _ = writeln!(out, "{json}").and_then(|()| out.flush());
         }
-    })
+    };
+    if let Err(words) = check_sound(&settings, models, &mut tell) {
+        tell(failed(words));
+    }
 }
 
 /// Starts a program that prints such lines; it ends when nobody reads them any more.
@@ -186,41 +180,36 @@ pub(crate) fn start(program: &Path) -> mpsc::Receiver<CheckLine> {
     let mut command = tokio::process::Command::new(program);
     command.arg("sound-check").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
     tokio::spawn(async move {
-        let failed = |words: &str| CheckLine::Stage { stage: SoundCheckStage::Failed { words: words.into() } };
-        let mut child = match command.stderr(Stdio::piped()).spawn() {
+        let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) => {
-                let _ = tell.send(failed(&format!("The sound check cannot be started: {error}."))).await;
+                let _ = tell.send(failed(format!("The sound check cannot be started: {error}."))).await;
                 return;
             }
         };
-        let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) else { return };
-        let (mut out, mut err) = (BufReader::new(out).lines(), BufReader::new(err).lines());
-        let mut done = false;
-        let mut last_words = String::new();
+        let Some(out) = child.stdout.take() else { return };
+        let mut out = BufReader::new(out).lines();
+        let mut is_over = false;
         loop {
-            tokio::select! {
-                line = out.next_line() => match line {
-                    Ok(Some(line)) => {
-                        let Ok(line) = serde_json::from_str::<CheckLine>(&line) else { continue };
-                        done |= line == CheckLine::Stage { stage: SoundCheckStage::Done };
-                        if tell.send(line).await.is_err() {
-                            return;
-                        }
-                    }
-                    Ok(None) | Err(_) => break,
-                },
-                Ok(Some(line)) = err.next_line() => last_words = line,
+            let line = tokio::select! {
+                line = out.next_line() => line,
                 () = tell.closed() => return,
+            };
+            let Ok(Some(line)) = line else { break };
+            let Ok(line) = serde_json::from_str::<CheckLine>(&line) else { continue };
+            is_over |=
+                matches!(line, CheckLine::Stage { stage: SoundCheckStage::Done | SoundCheckStage::Failed { .. } });
+            if tell.send(line).await.is_err() {
+                return;
             }
         }
-        while let Ok(Some(line)) = err.next_line().await {
-            last_words = line;
-        }
-        if !done {
-            let words = if last_words.ends_with('.') { &last_words } else { "The sound check ended before its time." };
-            let _ = tell.send(failed(words)).await;
+        if !is_over {
+            let _ = tell.send(failed("The sound check ended before its time.".into())).await;
         }
     });
     lines
+}
+
+fn failed(words: String) -> CheckLine {
+    CheckLine::Stage { stage: SoundCheckStage::Failed { words } }
 }

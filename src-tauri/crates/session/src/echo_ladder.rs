@@ -32,9 +32,9 @@ impl EchoLadder {
     }
 
     /// Takes what was measured; returns whether there is another thing to show.
-    pub fn handle_measure(&mut self, measured: Option<EchoView>) -> bool {
+    pub fn handle_measure(&mut self, measured: EchoView) -> bool {
         let before = self.view();
-        self.measured = measured;
+        self.measured = Some(measured);
         self.view() != before
     }
 

@@ -46,8 +46,8 @@ pub enum Input {
     },
     /// A microphone is being recorded from, or is so no more.
     Recording(bool),
-    /// How well the echo is cancelled; none where nothing is.
-    Echo(Option<crate::EchoView>),
+    /// How well the echo is cancelled.
+    Echo(crate::EchoView),
     /// The devices, or the way in which the echo is cancelled, are others.
     EchoAnew,
     /// A sound check beside the conversation has begun, has come further, or is wanted no more.

@@ -21,7 +21,7 @@ mod view;
 pub use connection::Phase;
 pub use input::{Action, Config, Input, Interrupt, LinkEnd, Loudness, Output, SegmentId, Turns, Voice};
 pub use latency::LatencyView;
-pub use session::Session;
+pub use session::{Session, UNCONFIRMED};
 pub use tones::{TONES, Tone, tone};
 pub use tools::ToolSpec;
 pub use usage::{ModelPrice, Prices, TranscriptionPrice, UsageView};

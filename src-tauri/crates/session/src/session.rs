@@ -27,6 +27,7 @@ use crate::{
 };
 use actions::Key;
 use barge_in::BargeIn;
+pub use barge_in::UNCONFIRMED;
 use link::HeldMic;
 
 /// `metadata` key of a response that reads a sample in a voice: the sample's number.

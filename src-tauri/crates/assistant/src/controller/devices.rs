@@ -24,7 +24,7 @@ impl Controller {
                 audio::Voice::Confirmed => Voice::Confirmed,
                 audio::Voice::Over => Voice::Over,
             })),
-            Event::Echo(health) => self.step(Input::Echo(Some(EchoView {
+            Event::Echo(health) => self.step(Input::Echo(EchoView {
                 state: match health.state {
                     audio::EchoState::Learning => EchoState::Learning,
                     audio::EchoState::Good => EchoState::Good,
@@ -32,7 +32,7 @@ impl Controller {
                 },
                 softer_db: health.enhancement_db.map(|db| db.max(0.0).round() as u32),
                 delay_ms: health.delay_ms,
-            }))),
+            })),
             Event::Heard { segment, frames } => self.step(Input::Heard { segment: SegmentId(segment.0), frames }),
             Event::Flushed { generation } => self.step(Input::Flushed { generation }),
             Event::Level { input, output, .. } => {

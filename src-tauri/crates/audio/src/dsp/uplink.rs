@@ -25,8 +25,8 @@ const CHUNKS_PER_HEALTH: u32 = 50;
 const FULL_SCALE: f32 = 0.999;
 /// Seconds of zeros that no microphone gives: its own noise is more.
 const ZEROS_S: u64 = 2;
-/// Steps without a frame after which none will come: two and a half seconds, for an idle PulseAudio source gives two at once.
-const IDLE_STEPS: u32 = STEPS_PER_SECOND * 5 / 2;
+/// Steps without a frame after which none will come: two seconds.
+const IDLE_STEPS: u32 = STEPS_PER_SECOND * 2;
 /// A speaker that is quieter makes no echo to speak of.
 const AUDIBLE: Dbfs = Dbfs(-60.0);
 

@@ -6,7 +6,7 @@ use super::Session;
 use crate::{Interrupt, Loudness, NoticeAction, Output, Phase, Severity, Turns, ViewEvent, Voice};
 
 /// What is not confirmed as speech within this was nothing.
-const UNCONFIRMED: Duration = Duration::from_millis(400);
+pub const UNCONFIRMED: Duration = Duration::from_millis(400);
 /// What the server has not heard within this was nothing either.
 const UNHEARD: Duration = Duration::from_millis(1000);
 /// The notice that it is deaf while it speaks.
